@@ -9,7 +9,6 @@ use crate::repl;
 
 /// Commands, and what is said of them.
 const MISSING: &[(&[&str], &str)] = &[
-    (&["push"], "images can't be pushed yet: `layerlab save -o FILE IMAGE` writes an archive that Docker can load"),
     (&["search"], "search in the web page of the registry, and `layerlab pull` what you have found"),
     (&["buildx", "builder"], "`layerlab build FOLDER` builds an image, `layerlab prune` removes unused data"),
     (

@@ -7,7 +7,10 @@ use crate::view::table;
 
 /// The groups, each with its commands. What is in none of them comes last.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Common Commands", &["run", "exec", "ps", "build", "pull", "images", "login", "logout", "version", "info"]),
+    (
+        "Common Commands",
+        &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"],
+    ),
     ("Step by step", &["step", "plan", "parse", "explain"]),
     ("Management Commands", &["container", "image", "network", "volume", "system", "store", "prune"]),
 ];

@@ -157,6 +157,8 @@ enum Command {
     Rmi(Explainable<image::remove::Rmi>),
     /// Pull an image from a registry
     Pull(Explainable<image::pull::Pull>),
+    /// Push an image to a registry
+    Push(Explainable<image::push::Push>),
     /// Log in to a registry
     Login(registries::login::Login),
     /// Log out from a registry
@@ -325,6 +327,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Tag(command) => command.tell(ui, |command| command.run(&*world()?)),
         Command::Rmi(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Pull(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
+        Command::Push(command) => command.tell(ui, |command| command.run(&*world()?, ui)),
         Command::Login(command) => command.run(&*world()?, ui),
         Command::Logout(command) => command.run(&*world()?, ui),
         Command::Load(command) => command.tell(ui, |command| command.run(&*world()?, ui)),

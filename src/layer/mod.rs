@@ -13,6 +13,7 @@
 //! | [`names`] | which names are files, which are deletions, and which cannot be in a layer |
 //! | [`limits`] | how much an archive may ask for |
 //! | [`decompress`](mod@decompress) | gzip, bzip2, xz, zstd → bytes |
+//! | `compress` | bytes → gzip, for registries |
 //! | `expand` | compressed layers and sparse files → bytes in place |
 //! | [`unpack`](mod@unpack), `materialise`, `overlay` | layer → a directory for overlayfs |
 //! | [`capture`](mod@capture), `upper` | a directory of overlayfs after a process ran → archive |
@@ -21,10 +22,11 @@
 //! A deletion has two forms. In an archive it is an empty file `.wh.NAME` (one name) or `.wh..wh..opq` (everything that
 //! lower layers have in the directory). For overlayfs it is a character device 0:0, or an extended attribute.
 //!
-//! Left out: writing compressed layers. Layers that others compressed are expanded once into the store.
+//! Left out: compressed layers in the store. Layers that others compressed are expanded once.
 
 pub mod archive;
 pub mod capture;
+pub(crate) mod compress;
 pub(crate) mod content;
 pub mod decompress;
 pub(crate) mod entry;

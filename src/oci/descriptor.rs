@@ -26,6 +26,10 @@ pub mod media_type {
     pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker's manifest list: read only.
     pub(crate) const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+    /// Docker's layer as plain tar: read only.
+    const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+    /// Docker's layer as tar compressed with gzip: read, and written beside others of Docker's types.
+    const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     /// Docker's image configuration: read only.
     pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// Whether a media type names a manifest of one image.
@@ -43,6 +47,29 @@ pub mod media_type {
         ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."]
             .iter()
             .any(|kind| text.starts_with(kind))
+    }
+
+    /// What a layer that is plain tar has to be called when it is compressed with gzip. `None`: it is no such layer.
+    pub(crate) fn gzipped(text: &str) -> Option<&'static str> {
+        match text {
+            LAYER => Some(LAYER_GZIP),
+            DOCKER_LAYER => Some(DOCKER_LAYER_GZIP),
+            _ => None,
+        }
+    }
+
+    /// What a layer is called in a manifest of the OCI type: some programs read no others there.
+    pub(crate) fn in_oci(text: &str) -> &str {
+        match text {
+            DOCKER_LAYER => LAYER,
+            DOCKER_LAYER_GZIP => LAYER_GZIP,
+            other => other,
+        }
+    }
+
+    /// Whether a media type names a layer that nobody but its maker may distribute, as in images of Windows.
+    pub(crate) fn is_foreign(text: &str) -> bool {
+        text.contains("foreign") || text.contains("nondistributable")
     }
 
     /// Whether a media type names an image configuration.

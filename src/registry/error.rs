@@ -62,6 +62,22 @@ pub enum Error {
         /// What it says.
         reason: String,
     },
+    /// Nobody may push there who is not known, or this user may not.
+    #[error("denied: requested access to the resource is denied: {registry} does not let {} push to `{repository}`", if *.has_credentials { "this user" } else { "everybody" })]
+    MayNotPush {
+        /// The registry.
+        registry: String,
+        /// The repository.
+        repository: String,
+        /// Whether a user name and a password were sent.
+        has_credentials: bool,
+    },
+    /// It does not take so many bytes at a time.
+    #[error("{registry} refuses: it, or a proxy before it, does not take so large a blob (413)")]
+    TooLarge {
+        /// The registry.
+        registry: String,
+    },
     /// The user name or the password is wrong.
     #[error("{registry} does not accept this user name and password")]
     BadLogin {
@@ -217,6 +233,17 @@ impl Explained for Error {
                 format!("check the name; `layerlab login {registry}` logs in")
             }
             Error::Unauthorized { registry, .. } => format!("`layerlab login {registry}` logs in as another user"),
+            Error::MayNotPush { registry, has_credentials: false, .. } => {
+                format!("`layerlab login {registry}` logs in")
+            }
+            Error::MayNotPush { registry, .. } => {
+                format!(
+                    "check the name, which often begins with the user's; `layerlab login {registry}` logs in as another user"
+                )
+            }
+            Error::TooLarge { .. } => {
+                "who runs it can raise the limit (nginx: `client_max_body_size`); smaller layers may do, too".to_owned()
+            }
             Error::BadLogin { .. } => {
                 "a registry with two-factor login wants an access token for a password".to_owned()
             }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | a name is looked up, a connection is made | 20 seconds |
 //! | the head of an answer comes | 60 seconds, or as long as the request says |
+//! | a server says whether it wants a large body at all | 1 second, then it is sent |
 //! | two pieces of a body come | 60 seconds |
 //! | the head of an answer | 64 KiB |
 //!
@@ -63,7 +64,7 @@ pub(super) enum Body<'a> {
     Nothing,
     Bytes(&'a [u8]),
     /// So many bytes of a stream.
-    Stream(&'a mut dyn Read, u64),
+    Stream(Box<dyn Read + 'a>, u64),
 }
 
 impl<'a> Asked<'a> {
@@ -195,9 +196,11 @@ impl Http {
         let answer = match asked.body {
             Body::Nothing => agent.run(configured(agent, request.body(()).map_err(wrong)?, asked.patience)),
             Body::Bytes(bytes) => agent.run(configured(agent, request.body(bytes).map_err(wrong)?, asked.patience)),
-            Body::Stream(stream, length) => {
-                let body = ureq::SendBody::from_reader(stream);
-                let request = request.header("content-length", length).body(body).map_err(wrong)?;
+            Body::Stream(mut stream, length) => {
+                let body = ureq::SendBody::from_reader(&mut stream);
+                // A server that wants to know who we are first, or sends us elsewhere, says so before all of it has come.
+                let request = request.header("content-length", length).header("expect", "100-continue");
+                let request = request.body(body).map_err(wrong)?;
                 agent.run(configured(agent, request, asked.patience))
             }
         };
@@ -213,7 +216,8 @@ impl Http {
 }
 
 fn configured<S: ureq::AsSendBody>(agent: &Agent, request: Request<S>, patience: Duration) -> Request<S> {
-    agent.configure_request(request).timeout_recv_response(Some(patience)).build()
+    let a_read = Some(patience.max(STALLED));
+    agent.configure_request(request).timeout_recv_response(Some(patience)).timeout_per_read(a_read).build()
 }
 
 fn config(trust: &Trust) -> Config {

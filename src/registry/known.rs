@@ -5,7 +5,11 @@
 //!
 //! ```json
 //! {"repositories":["docker.io/library/nginx"]}
+//! {"repositories":[],"compressed":{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:…","size":1234}}
 //! ```
+//!
+//! The second is that of a layer that was stored here and compressed for a push: where the registry still has what it became, nothing is compressed
+//! again, and the digest stays the same also when another version of this program would compress otherwise.
 //!
 //! It is a memory and nothing more: what it says may have changed in the registry, so it is never relied on, and it may be removed at any time.
 
@@ -13,29 +17,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{self, Links};
 use crate::limits::Limit;
-use crate::oci::{Digest, Manifest, to_json};
+use crate::oci::{Descriptor, Digest, to_json};
+use crate::store::write::create_folder;
 use crate::store::{Store, atomic_replace};
 
 /// What is remembered of a blob.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Memory {
     /// Registry and repository, the latest last.
+    #[serde(default)]
     repositories: Vec<String>,
+    /// What it was pushed as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compressed: Option<Descriptor>,
 }
 
 /// How many repositories are remembered of a blob.
 const MOST: usize = 16;
 const LIMIT: Limit = Limit::bytes("memory of a layer's repositories", "LAYERLAB_MAX_DISTRIBUTION", 64 << 10);
 
-/// Remembers that a repository has the layers of an image.
-pub(super) fn note(store: &Store, registry: &str, repository: &str, manifest: &Manifest) {
-    let folder = store.home().distribution_dir();
-    if crate::store::write::create_folder(&folder).is_err() {
-        return;
-    }
+/// Remembers that a repository has these blobs, the layers of an image.
+pub(super) fn note(store: &Store, registry: &str, repository: &str, blobs: impl IntoIterator<Item = Digest>) {
     let name = format!("{registry}/{repository}");
-    for layer in &manifest.layers {
-        let mut memory = read(store, &layer.digest);
+    for digest in blobs {
+        let mut memory = read(store, &digest);
         if memory.repositories.last() == Some(&name) {
             continue;
         }
@@ -43,9 +48,26 @@ pub(super) fn note(store: &Store, registry: &str, repository: &str, manifest: &M
         memory.repositories.push(name.clone());
         let surplus = memory.repositories.len().saturating_sub(MOST);
         memory.repositories.drain(..surplus);
-        // Without it the next push sends more than it need.
-        let _ = atomic_replace(&folder.join(layer.digest.hex()), &to_json(&memory));
+        write(store, &digest, &memory);
     }
+}
+
+/// Remembers what a layer that is stored uncompressed was compressed to.
+pub(super) fn note_compressed(store: &Store, digest: &Digest, compressed: &Descriptor) {
+    let memory = read(store, digest);
+    if memory.compressed.as_ref() != Some(compressed) {
+        write(store, digest, &Memory { compressed: Some(compressed.clone()), ..memory });
+    }
+}
+
+/// What a layer that is stored uncompressed was compressed to once.
+pub(super) fn compressed(store: &Store, digest: &Digest) -> Option<Descriptor> {
+    read(store, digest).compressed
+}
+
+/// Whether any registry had a blob as it is.
+pub(super) fn is_in_a_registry(store: &Store, digest: &Digest) -> bool {
+    !read(store, digest).repositories.is_empty()
 }
 
 /// The repositories of a registry that had a blob, the latest first.
@@ -58,4 +80,10 @@ fn read(store: &Store, digest: &Digest) -> Memory {
     let path = store.home().distribution_dir().join(digest.hex());
     let text = document::read(&path, store.home().bound(&LIMIT), Links::Refuse);
     text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+}
+
+fn write(store: &Store, digest: &Digest, memory: &Memory) {
+    let folder = store.home().distribution_dir();
+    // Without it the next push does and sends more than it need.
+    let _ = create_folder(&folder).and_then(|()| atomic_replace(&folder.join(digest.hex()), &to_json(memory)));
 }

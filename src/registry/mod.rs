@@ -8,9 +8,11 @@
 //! | `credentials` | who we are: the files and helpers of Docker and Podman |
 //! | `url`, `zone`, `challenge` | addresses; which machines may be asked; what a server asks for first |
 //! | `http` | requests, the only file that knows the library |
-//! | `session`, `answers` | a conversation with one server: tokens, redirects, patience; what its answers mean |
+//! | `session`, `token`, `answers` | a conversation with one server: redirects, patience; who we are to it; what its answers mean |
 //! | `repository` | manifests and blobs |
 //! | `pull`, `stage` | an image into the store; how far each layer is |
+//! | `push`, `parcel`, `upload` | an image out of the store; what of it is here; one blob |
+//! | `hands` | several layers at a time |
 //! | `known` | which repositories have a layer |
 //!
 //! Everything that a server says is somebody else's word: each size has a bound, each digest is compared, each text is made harmless before it
@@ -22,26 +24,33 @@ mod answers;
 mod challenge;
 pub(crate) mod credentials;
 mod error;
+mod hands;
 mod http;
 mod known;
+mod parcel;
 pub(crate) mod pull;
+pub(crate) mod push;
 mod repository;
 mod session;
 pub(crate) mod settings;
 mod stage;
+mod token;
+mod upload;
 mod url;
 mod zone;
 
 pub(crate) use credentials::{Credentials, Keyring};
 pub(crate) use error::Error;
 pub(crate) use pull::{Pulled, Remote};
+pub(crate) use push::Destination;
 pub(crate) use settings::{Settings, When};
 pub(crate) use stage::{Stage, Watcher};
 
 use crate::oci::{Digest, Reference};
 use crate::progress::Meter;
 use crate::store::{Home, documents};
-use session::{Access, Session};
+use session::Session;
+use token::Access;
 
 /// The registries as the user has set them up.
 #[derive(Debug)]
@@ -107,6 +116,16 @@ impl<'h> Registries<'h> {
         let name = reference.familiar();
         let bound = self.home.bound(&repository::TAGS);
         self.first(reference, Access::Pull, |session| repository::tags(session, &name, bound)).map(|(_, tags)| tags)
+    }
+
+    /// Begins to push to the repository of a name: to the registry itself, never to a mirror.
+    ///
+    /// # Errors
+    /// [`Error`], where the settings, the credentials or the server refuse.
+    pub(crate) fn destination(&self, reference: &Reference) -> Result<Destination, Error> {
+        let endpoint = self.settings.registry(reference.domain(), self.home)?;
+        let credentials = self.keyring.find(&endpoint.name, reference.path())?;
+        Ok(Destination::new(Session::open(&endpoint, reference.path(), Access::Push, credentials, self.meter)?))
     }
 
     /// Tries credentials.

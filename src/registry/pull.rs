@@ -11,14 +11,11 @@
 //! The index stays with the image: a digest that a Dockerfile names is often that of an index, and what is pushed again is the same to
 //! the byte. What it lists for other platforms need not be there.
 
-use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::repository::{self, Fetched, Which};
 use super::session::Session;
-use super::{Error, Stage, Watcher, known};
-use crate::deeds;
+use super::{Error, Stage, Watcher, hands, known};
 use crate::layer;
 use crate::oci::{
     Descriptor, Digest, DocumentKind, ImageConfig, Index, Layer, Manifest, Platform, Reference, kind, media_type,
@@ -26,8 +23,6 @@ use crate::oci::{
 use crate::progress::{Task, Work};
 use crate::store::{self, MOST_NESTED, Store, documents};
 
-/// How many layers come at a time, as with Docker.
-const AT_A_TIME: usize = 3;
 /// How often the download of a layer is begun again where nothing new has come.
 const ATTEMPTS: u32 = 5;
 /// Bytes that are read at a time.
@@ -123,7 +118,8 @@ impl Pull<'_> {
         for (descriptor, bytes) in documents.iter().rev() {
             self.store.put_document(&descriptor.media_type, bytes)?;
         }
-        known::note(self.store, &self.session.registry, &self.session.repository, &manifest);
+        let blobs = manifest.layers.iter().map(|layer| layer.digest);
+        known::note(self.store, &self.session.registry, &self.session.repository, blobs);
         let root = if root.digest == found.digest { found.clone() } else { root };
         Ok(Pulled { root, manifest: found, was_there })
     }
@@ -240,29 +236,7 @@ impl Pull<'_> {
             here.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Exists));
         }
         missing.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Waiting));
-        let queue = Mutex::new(VecDeque::from(missing));
-        let failed: Mutex<Option<Error>> = Mutex::default();
-        let next = || lock(&queue).pop_front().filter(|_| lock(&failed).is_none());
-        let work = || {
-            while let Some(layer) = next() {
-                if let Err(error) = self.layer(layer) {
-                    lock(&failed).get_or_insert(error);
-                    // The others need not go on.
-                    self.session.end();
-                }
-            }
-        };
-        let hands = AT_A_TIME.min(lock(&queue).len());
-        let done = std::thread::scope(|scope| {
-            let hands: Vec<_> = (0..hands).map(|_| scope.spawn(|| deeds::listen(work).1)).collect();
-            let done = hands.into_iter().map(|hand| hand.join().expect("a hand that brings layers does not panic"));
-            done.collect::<Vec<_>>()
-        });
-        done.into_iter().for_each(deeds::pass_on);
-        match lock(&failed).take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        hands::each(self.session, missing, |layer| self.layer(layer))
     }
 
     /// Brings one layer, and expands it.
@@ -380,9 +354,4 @@ impl Read for Source<'_> {
             read => read,
         }
     }
-}
-
-fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    // It is whole even where another thread has panicked.
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

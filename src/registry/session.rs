@@ -9,12 +9,10 @@
 //! What a credential is shown to: the server itself, and the service of tokens that it names, over HTTPS where the server has it. Nobody
 //! else: a redirect to another host, port or scheme never carries one.
 
-use std::io::Read as _;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use serde::Deserialize;
 
 use super::Error;
 use super::answers::{answer_error, reason, retry_after, unreachable};
@@ -22,9 +20,10 @@ use super::challenge::{self, Challenge};
 use super::credentials::Credentials;
 use super::http::{Answer, Asked, Body, Failure, Http, Method, Target};
 use super::settings::Endpoint;
-use super::url::{Url, escaped};
+use super::token::{self, Access};
+use super::url::Url;
 use crate::hidden::Hidden;
-use crate::progress::{Meter, Work};
+use crate::progress::{Meter, Task, Work};
 
 /// How often a request is made that fails for a passing reason.
 const ATTEMPTS: u32 = 5;
@@ -34,15 +33,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often an answer may send us elsewhere.
 const REDIRECTS: u32 = 5;
-/// The most bytes of a token's document.
-const LONGEST_TOKEN: u64 = 1 << 20;
-
-/// What is wanted in a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Pull,
-    Push,
-}
 
 /// A conversation. Several threads can ask at a time.
 pub(super) struct Session {
@@ -53,20 +43,25 @@ pub(super) struct Session {
     /// The repository, as this server calls it.
     pub(super) repository: String,
     access: Access,
-    /// Another repository from which blobs may be mounted.
-    mounted_from: Mutex<Option<String>>,
     credentials: Option<Credentials>,
-    /// The value of the header by which we are known.
-    authorization: Mutex<Option<Hidden>>,
+    /// The value of the header by which we are known; with the name of another repository, that which lets a blob of it be mounted here.
+    authorizations: Mutex<BTreeMap<Option<String>, Hidden>>,
     has_answered: AtomicBool,
     meter: Meter,
 }
 
-/// What a service of tokens answers.
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
+/// Why a request that was made once has no answer.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) error: Error,
+    /// Whether the next attempt may have one.
+    pub(super) is_passing: bool,
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Unanswered {
+        Unanswered { error, is_passing: false }
+    }
 }
 
 impl Session {
@@ -89,9 +84,8 @@ impl Session {
             registry: endpoint.name.clone(),
             repository: format!("{}{repository}", endpoint.prefix),
             access,
-            mounted_from: Mutex::default(),
             credentials,
-            authorization: Mutex::default(),
+            authorizations: Mutex::default(),
             has_answered: AtomicBool::new(false),
             meter: meter.clone(),
         })
@@ -111,15 +105,6 @@ impl Session {
     /// The address of the API itself.
     pub(super) fn root(&self) -> &Url {
         &self.base
-    }
-
-    /// From now on tokens allow to read this repository as well. A token that is there is given up.
-    pub(super) fn mount_from(&self, repository: &str) {
-        let mut mounted = lock(&self.mounted_from);
-        if mounted.as_deref() != Some(repository) {
-            *mounted = Some(repository.to_owned());
-            lock(&self.authorization).take();
-        }
     }
 
     /// Asks the server, and whom it sends us to.
@@ -157,47 +142,26 @@ impl Session {
         target: Target,
         make: &mut dyn FnMut() -> Result<Asked<'a>, Error>,
     ) -> Result<Answer, Error> {
-        let (mut attempt, mut is_known) = (0, false);
+        let mut attempt = 0;
         loop {
             attempt += 1;
-            self.check()?;
-            let mut asked = make()?;
-            let url = asked.url.clone();
-            if target == Target::Named
-                && let Some(authorization) = &*lock(&self.authorization)
-            {
-                asked.headers.push(("authorization", String::from_utf8_lossy(authorization.reveal()).into_owned()));
-            }
-            let pause = match self.http.send(asked, target) {
-                Ok(answer) => {
-                    self.has_answered.store(true, Ordering::Relaxed);
-                    match answer.status {
-                        401 if target == Target::Named && !is_known => {
-                            is_known = true;
-                            attempt -= 1;
-                            self.authenticate(&answer)?;
-                            continue;
-                        }
-                        401 if target == Target::Named => return Err(self.unauthorized()),
-                        429 | 500 | 502 | 503 | 504 if attempt < ATTEMPTS => retry_after(&answer),
-                        429 => {
-                            let after = retry_after(&answer);
-                            let reason = reason(answer).unwrap_or_else(|| "too many requests".to_owned());
-                            return Err(Error::RateLimited { registry: self.registry.clone(), reason, after });
-                        }
-                        _ => return Ok(answer),
+            let pause = match self.send_once(target, None, make) {
+                Ok(answer) => match answer.status {
+                    429 | 500 | 502 | 503 | 504 if attempt < ATTEMPTS => retry_after(&answer),
+                    429 => {
+                        let after = retry_after(&answer);
+                        let reason = reason(answer).unwrap_or_else(|| "too many requests".to_owned());
+                        return Err(Error::RateLimited { registry: self.registry.clone(), reason, after });
                     }
-                }
+                    _ => return Ok(answer),
+                },
                 // Nobody waits for a server that was never there.
-                Err(failure)
-                    if failure.is_passing() && self.has_answered.load(Ordering::Relaxed) && attempt < ATTEMPTS =>
+                Err(Unanswered { is_passing: true, .. })
+                    if self.has_answered.load(Ordering::Relaxed) && attempt < ATTEMPTS =>
                 {
                     None
                 }
-                Err(failure) => {
-                    self.check()?;
-                    return Err(unreachable(&url, &self.base, failure));
-                }
+                Err(Unanswered { error, .. }) => return Err(error),
             };
             let pause = pause.unwrap_or(PAUSE * 2_u32.pow(attempt - 1));
             if pause > LONGEST_PAUSE {
@@ -208,11 +172,60 @@ impl Session {
         }
     }
 
+    /// Sends a request that `make` makes once, and once more where the server wants to know who asks. `from` is another repository that it is
+    /// about as well.
+    ///
+    /// # Errors
+    /// [`Unanswered`], where there is no answer, or only the question who asks.
+    pub(super) fn send_once<'a>(
+        &self,
+        target: Target,
+        from: Option<&str>,
+        make: &mut dyn FnMut() -> Result<Asked<'a>, Error>,
+    ) -> Result<Answer, Unanswered> {
+        let key = from.map(str::to_owned);
+        let mut is_known = false;
+        loop {
+            self.check()?;
+            let mut asked = make()?;
+            let url = asked.url.clone();
+            if target == Target::Named
+                && let Some(authorization) = lock(&self.authorizations).get(&key)
+            {
+                asked.headers.push(("authorization", String::from_utf8_lossy(authorization.reveal()).into_owned()));
+            }
+            match self.http.send(asked, target) {
+                Ok(answer) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
+                    match answer.status {
+                        401 if target == Target::Named && !is_known => {
+                            is_known = true;
+                            let authorization = self.authenticate(&answer, from)?;
+                            lock(&self.authorizations).insert(key.clone(), authorization);
+                        }
+                        401 if target == Target::Named => return Err(self.unauthorized().into()),
+                        _ => return Ok(answer),
+                    }
+                }
+                Err(failure) => {
+                    self.check()?;
+                    let is_passing = failure.is_passing();
+                    return Err(Unanswered { error: unreachable(&url, &self.base, failure), is_passing });
+                }
+            }
+        }
+    }
+
     /// What is wrong where the status is not one of those that were hoped for.
     pub(super) fn refused(&self, url: &Url, answer: Answer) -> Error {
         let status = answer.status;
         let reason = reason(answer);
         match status {
+            405 => Error::Denied {
+                registry: self.registry.clone(),
+                reason: "it takes no images: it is read-only, or the mirror of another".to_owned(),
+            },
+            413 => Error::TooLarge { registry: self.registry.clone() },
             403 => Error::Denied {
                 registry: self.registry.clone(),
                 reason: reason.unwrap_or_else(|| format!("access to `{}` is denied", self.repository)),
@@ -231,13 +244,18 @@ impl Session {
         self.check()
     }
 
+    /// Bytes begin to go to the server, so many.
+    pub(super) fn uploading(&self, total: u64) -> Task {
+        self.meter.begin(Work::Uploading, Some(total))
+    }
+
     /// Whether to go on.
     pub(super) fn check(&self) -> Result<(), Error> {
         self.meter.check().map_err(|stopped| Error::Store(stopped.into()))
     }
 
     /// Where the request goes next, if it may.
-    fn judge(&self, from: &Url, to: &Url, target: Target) -> Result<Target, Error> {
+    pub(super) fn judge(&self, from: &Url, to: &Url, target: Target) -> Result<Target, Error> {
         if target == Target::Named && to.is_same_server(&self.base) {
             return Ok(Target::Named);
         }
@@ -260,36 +278,35 @@ impl Session {
     }
 
     /// Gets what the server asks for.
-    fn authenticate(&self, answer: &Answer) -> Result<(), Error> {
+    fn authenticate(&self, answer: &Answer, from: Option<&str>) -> Result<Hidden, Error> {
         let challenges: Vec<Challenge> = answer.all("www-authenticate").flat_map(challenge::parse).collect();
         let bearer = challenges.iter().find(|challenge| matches!(challenge, Challenge::Bearer { .. }));
-        let authorization = match (bearer, &self.credentials) {
+        match (bearer, &self.credentials) {
             (Some(Challenge::Bearer { realm, service, scope }), _) => {
-                self.token(realm, service.as_deref(), scope.as_deref())?
+                let scopes = token::scopes(&self.repository, self.access, scope.as_deref(), from);
+                self.token(realm, service.as_deref(), &scopes)
             }
             (_, Some(credentials)) if challenges.contains(&Challenge::Basic) => {
-                credentials.basic().ok_or_else(|| self.unauthorized())?
+                credentials.basic().ok_or_else(|| self.unauthorized())
             }
-            _ => return Err(self.unauthorized()),
-        };
-        *lock(&self.authorization) = Some(authorization);
-        Ok(())
+            _ => Err(self.unauthorized()),
+        }
     }
 
     /// Asks the service of tokens for one: distribution project, "Token Authentication Specification"; with an identity token, "OAuth2".
-    fn token(&self, realm: &str, service: Option<&str>, scope: Option<&str>) -> Result<Hidden, Error> {
+    fn token(&self, realm: &str, service: Option<&str>, scopes: &[String]) -> Result<Hidden, Error> {
         let no_address = || answer_error(&self.base, "its service of tokens has no address".to_owned());
         let url = Url::parse(realm).ok_or_else(no_address)?;
         let target = self.judge(&self.base, &url, Target::Named)?;
         let mut parameters: Vec<(&str, String)> = Vec::new();
         parameters.extend(service.map(|service| ("service", service.to_owned())));
-        parameters.extend(self.scopes(scope).into_iter().map(|scope| ("scope", scope)));
+        parameters.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
         let answer = match &self.credentials {
             Some(Credentials::Identity(token)) => {
                 parameters.push(("grant_type", "refresh_token".to_owned()));
                 parameters.push(("client_id", "layerlab".to_owned()));
                 parameters.push(("refresh_token", String::from_utf8_lossy(token.reveal()).into_owned()));
-                let form = encoded(&parameters);
+                let form = token::encoded(&parameters);
                 self.once(target, &url, || Asked {
                     body: Body::Bytes(form.as_bytes()),
                     ..Asked::new(Method::POST, &url).with("content-type", "application/x-www-form-urlencoded")
@@ -297,7 +314,7 @@ impl Session {
             }
             credentials => {
                 let separator = if url.as_str().contains('?') { '&' } else { '?' };
-                let address = format!("{}{separator}{}", url.as_str(), encoded(&parameters));
+                let address = format!("{}{separator}{}", url.as_str(), token::encoded(&parameters));
                 let address = Url::parse(&address).ok_or_else(no_address)?;
                 let basic = credentials.as_ref().and_then(Credentials::basic);
                 self.once(target, &url, || {
@@ -317,15 +334,8 @@ impl Session {
             401 | 403 => return Err(self.unauthorized()),
             _ => return Err(self.refused(&url, answer)),
         }
-        let mut text = Vec::new();
-        let read = answer.into_body().take(LONGEST_TOKEN).read_to_end(&mut text);
-        read.map_err(|error| unreachable(&url, &self.base, Failure::Io(error)))?;
-        // What is in it is as good as a password, so nothing of it is quoted.
-        let token: Option<Token> = serde_json::from_slice(&text).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
-        let token = token.filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
-        let token = token.ok_or_else(|| answer_error(&url, "the answer has no token".to_owned()))?;
-        Ok(Hidden::new(format!("Bearer {token}").into_bytes()))
+        let token = token::read(answer).map_err(|error| unreachable(&url, &self.base, Failure::Io(error)))?;
+        token.ok_or_else(|| answer_error(&url, "the answer has no token".to_owned()))
     }
 
     /// A request to the service of tokens, as often as it fails for a passing reason. Its credentials are its own.
@@ -345,20 +355,6 @@ impl Session {
                 Ok(_) | Err(_) => self.pause(PAUSE * 2_u32.pow(attempt - 1))?,
             }
         }
-    }
-
-    /// What a token has to allow.
-    fn scopes(&self, asked: Option<&str>) -> Vec<String> {
-        if self.repository.is_empty() {
-            return asked.map(str::to_owned).into_iter().collect();
-        }
-        let actions = match self.access {
-            Access::Pull => "pull",
-            Access::Push => "pull,push",
-        };
-        let own = format!("repository:{}:{actions}", self.repository);
-        let mounted = lock(&self.mounted_from).as_ref().map(|from| format!("repository:{from}:pull"));
-        std::iter::once(own).chain(mounted).collect()
     }
 }
 
@@ -383,11 +379,6 @@ fn choose(http: &Http, endpoint: &Endpoint) -> Result<Url, Error> {
         Some((base, failure)) => Err(unreachable(base, base, failure)),
         None => Err(Error::Invalid { name: endpoint.name.clone(), reason: "it has no address".to_owned() }),
     }
-}
-
-fn encoded(parameters: &[(&str, String)]) -> String {
-    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-    pairs.join("&")
 }
 
 fn lock<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

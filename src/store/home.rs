@@ -303,7 +303,8 @@ impl Home {
     /// What can't be removed is left: a half-unpacked layer may belong to other user ids of a user namespace.
     pub(super) fn sweep(&self, extent: Extent, living: impl FnOnce() -> BTreeSet<u32>) {
         let few = [self.root.clone(), self.temporary(), self.unpacked_dir()];
-        let many = [self.expanded_dir(), self.proven_dir(), self.cache_dir(), self.builds_dir()];
+        let many =
+            [self.expanded_dir(), self.proven_dir(), self.distribution_dir(), self.cache_dir(), self.builds_dir()];
         let folders = few.iter().chain(match extent {
             Extent::Short => &[][..],
             Extent::All => &many,

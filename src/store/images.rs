@@ -49,8 +49,11 @@ impl Store {
             }
         }
         let config_descriptor = self.put_document(media_type::CONFIG, &to_json(config))?;
-        let layers = layers.iter().map(|layer| layer.descriptor.clone()).collect();
-        let manifest = Manifest::new(config_descriptor, layers);
+        let in_oci = |layer: &Layer| {
+            let media_type = media_type::in_oci(&layer.descriptor.media_type).to_owned();
+            Descriptor { media_type, ..layer.descriptor.clone() }
+        };
+        let manifest = Manifest::new(config_descriptor, layers.iter().map(in_oci).collect());
         let mut descriptor = self.put_document(media_type::MANIFEST, &to_json(&manifest))?;
         descriptor.platform = Some(config.platform());
         Ok(descriptor)

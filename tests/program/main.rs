@@ -37,6 +37,7 @@ mod pictures;
 mod placing;
 mod pty;
 mod pulling;
+mod pushing;
 mod recording;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]

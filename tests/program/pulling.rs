@@ -39,7 +39,7 @@ fn place(files: &str) -> Place {
 }
 
 /// Runs commands that may ask registries, each shown behind a `$`, with the registry's port and ids replaced.
-fn session(place: &Place, host: &str, commands: &[&str]) -> String {
+pub fn session(place: &Place, host: &str, commands: &[&str]) -> String {
     let mut text = String::new();
     for line in commands {
         text.push_str(&format!("$ {line}\n"));

@@ -28,6 +28,8 @@ pub enum Doors {
     Password,
     /// Over TLS, with a certificate of an authority of its own: `ca.crt` in its folder.
     Tls,
+    /// It takes nothing.
+    ReadOnly,
 }
 
 impl Registry {
@@ -39,9 +41,12 @@ impl Registry {
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n",
             folder.path().join("data").display()
         );
+        if doors == Doors::ReadOnly {
+            config = config.replace("storage: {", "storage: {maintenance: {readonly: {enabled: true}}, ");
+        }
         let mut http = format!("http: {{addr: '127.0.0.1:{port}'");
         match doors {
-            Doors::Open => {}
+            Doors::Open | Doors::ReadOnly => {}
             Doors::Password => {
                 let file = folder.path().join("htpasswd");
                 std::fs::write(&file, TEACHER).unwrap();
@@ -195,6 +200,9 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut asked = Asked { method, path, headers, body: Vec::new() };
+    if asked.header("expect").is_some() {
+        let _ = (&*stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
     let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     reader.take(length).read_to_end(&mut asked.body).ok()?;
     Some(asked)

@@ -8,6 +8,7 @@ pub(in crate::cli) mod load;
 pub(in crate::cli) mod manifest;
 pub(in crate::cli) mod prune;
 pub(in crate::cli) mod pull;
+pub(in crate::cli) mod push;
 pub(in crate::cli) mod remove;
 pub(in crate::cli) mod save;
 pub(in crate::cli) mod serve;
@@ -53,6 +54,8 @@ enum ImageCommand {
     Prune(Explainable<prune::Prune>),
     /// Pull an image from a registry
     Pull(Explainable<pull::Pull>),
+    /// Push an image to a registry
+    Push(Explainable<push::Push>),
     /// Load images from an archive written by `docker save`, Podman or skopeo
     Load(Explainable<load::Load>),
     /// Save images to an archive that Docker, Podman and skopeo can read
@@ -72,6 +75,7 @@ impl ImageCommands {
             ImageCommand::Remove(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Prune(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Pull(command) => command.tell(ui, |command| command.run(world, ui)),
+            ImageCommand::Push(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Load(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Save(command) => command.tell(ui, |command| command.run(world, ui)),
             ImageCommand::Import(command) => command.tell(ui, |command| command.run(world, ui)),
