@@ -64,7 +64,8 @@ fn one(index: usize, mount: &Mount, bundle: &Path) -> Result<Prescription, Error
             })?;
             // Its nodes are the terminals.
             options.devices |= kind == "devpts";
-            What::New { kind, options: options.others.join(",") }
+            let source = if mount.source.is_empty() { kind.to_owned() } else { mount.source.clone() };
+            What::New { kind, source, options: options.others.join(",") }
         }
     };
     let flags = if options.devices { options.flags } else { options.flags.and_no_devices() };

@@ -210,9 +210,10 @@ fn nodes(devices: &[Device]) -> Result<Vec<Node>, Error> {
         let kind = match device.kind.as_str() {
             "c" | "u" => NodeKind::Character,
             "b" => NodeKind::Block,
+            "p" => NodeKind::Pipe,
             other => {
                 let message = format!("a node of type `{other}` is not made");
-                return Err(Error::unsupported(place, message, "`c`, `u` and `b` are"));
+                return Err(Error::unsupported(place, message, "`c`, `u`, `b` and `p` are"));
             }
         };
         if mounts::clean(&device.path).as_deref() != Some(device.path.as_str()) {
@@ -298,7 +299,7 @@ fn capabilities(process: &Process) -> Result<CapabilitySets, Error> {
 
 fn limit(limit: &Rlimit) -> Result<ResourceLimit, Error> {
     let name = limit.kind.strip_prefix("RLIMIT_").map(str::to_ascii_lowercase);
-    let known = name.filter(|name| ResourceLimit::names().any(|known| known == name));
+    let known = name.filter(|name| ResourceLimit::is_known(name));
     let name = known.ok_or_else(|| Error::wrong("process.rlimits", format!("`{}` is not a limit", limit.kind)))?;
     Ok(ResourceLimit { name, soft: limit.soft, hard: limit.hard })
 }

@@ -61,7 +61,7 @@ pub(crate) struct DeviceAt {
 /// A limit of a process's resources, as `--ulimit` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResourceLimit {
-    /// One of [`RESOURCES`].
+    /// One that [is known](ResourceLimit::is_known).
     pub(crate) name: String,
     /// What applies; the highest number means none.
     pub(crate) soft: u64,
@@ -88,15 +88,27 @@ const RESOURCES: [(&str, &str, Resource); 15] = [
     ("stack", "Max stack size", Resource::RLIMIT_STACK),
 ];
 
+/// The one that `--ulimit` does not have in Docker. A bundle may limit it.
+const ADDRESSES: (&str, &str, Resource) = ("as", "Max address space", Resource::RLIMIT_AS);
+
 impl ResourceLimit {
-    /// The names that there are.
+    /// The names that `--ulimit` has.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         RESOURCES.iter().map(|(name, ..)| *name)
     }
 
+    /// Whether the kernel has a limit of this name.
+    pub(crate) fn is_known(name: &str) -> bool {
+        Self::all().any(|(known, ..)| *known == name)
+    }
+
+    fn all() -> impl Iterator<Item = &'static (&'static str, &'static str, Resource)> {
+        RESOURCES.iter().chain([&ADDRESSES])
+    }
+
     /// As the kernel takes it; `None` for a name that there is not.
     pub(super) fn limit(&self) -> Option<Limit> {
-        let (_, name, resource) = RESOURCES.iter().find(|(name, ..)| *name == self.name)?;
+        let (_, name, resource) = Self::all().find(|(name, ..)| *name == self.name)?;
         Some(Limit { resource: *resource, name, soft: self.soft, hard: self.hard })
     }
 }

@@ -64,6 +64,8 @@ pub(crate) enum What {
     /// A file system without a device.
     New {
         kind: &'static str,
+        /// What the list of mounts has as its source.
+        source: String,
         /// Passed to the kernel as they are.
         options: String,
     },

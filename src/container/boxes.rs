@@ -208,9 +208,10 @@ fn boundary_of(prescribed: &Prescribed) -> Boundary {
         | Prescribed::CheckDevice { .. }
         | Prescribed::Cover { .. }
         | Prescribed::Protect { .. } => Boundary::Mounts,
-        Prescribed::KeepCapabilities | Prescribed::SetCapabilities { .. } | Prescribed::InstallFilter { .. } => {
-            Boundary::Confinement
-        }
+        Prescribed::KeepCapabilities
+        | Prescribed::RaiseCapabilities
+        | Prescribed::SetCapabilities { .. }
+        | Prescribed::InstallFilter { .. } => Boundary::Confinement,
         Prescribed::Identify { .. } | Prescribed::SetMask { .. } | Prescribed::FindCommand { .. } => Boundary::Process,
     }
 }

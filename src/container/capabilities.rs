@@ -245,6 +245,13 @@ pub(super) fn keep_when_user_changes() -> Result<(), Failure> {
     Errno::result(kept).map(drop).map_err(|errno| Failure::call("prctl(PR_SET_KEEPCAPS)", errno))
 }
 
+/// Has what is permitted in effect, which a change of the user has ended.
+pub(super) fn raise() -> Result<(), Failure> {
+    let had = capabilities(None).map_err(|error| Failure::call("capget", answer(error)))?;
+    set_capabilities(None, CapabilitySets { effective: had.permitted, ..had })
+        .map_err(|error| Failure::call("capset", answer(error)))
+}
+
 /// Sets all sets but the bounding one, as far as the process may have them. Ambient is what is permitted and inheritable as well, as the
 /// kernel wants it.
 pub(super) fn set(sets: &Sets) -> Result<(), Failure> {

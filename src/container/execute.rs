@@ -152,8 +152,8 @@ impl<'a> Setup<'a> {
                 nix::unistd::sethostname(name).map_err(|errno| Failure::refused("sethostname", Path::new(name), errno))
             }
             Operation::Network(step) => self.connecting.perform(step, self.identity, self.known_ends()),
-            Operation::MakeFileSystem { kind, target, flags, options } => {
-                self.mounts.make_file_system(kind, target, *flags, options)
+            Operation::MakeFileSystem { kind, source, target, flags, options } => {
+                self.mounts.make_file_system(kind, source, target, *flags, options)
             }
             Operation::MakeMemory { target, flags, options } => {
                 self.mounts.make_memory(target, *flags, options, self.known_ends().namespace)

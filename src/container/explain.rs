@@ -64,7 +64,7 @@ impl fmt::Display for Operation {
             }
             Operation::SetHostname { name } => write!(formatter, "sethostname {name}"),
             Operation::Network(step) => write!(formatter, "{step}"),
-            Operation::MakeFileSystem { kind, target, flags, options } => {
+            Operation::MakeFileSystem { kind, target, flags, options, .. } => {
                 write!(formatter, "make {kind} for {target} ({flags}")?;
                 if !options.is_empty() {
                     write!(formatter, ",{options}")?;

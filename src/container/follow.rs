@@ -174,16 +174,17 @@ impl Follower<'_> {
     }
 
     fn make_nodes(&mut self) {
-        let nodes = self.nodes();
-        if self.identity.in_user_namespace() || self.surroundings.in_user_namespace {
-            for node in nodes {
-                let (source, target) = (PathBuf::from(&node.path), node.path.clone());
-                let check =
-                    Prescribed::CheckDevice { source: source.clone(), target: target.clone(), node: Some(node) };
-                self.push(Phase::Inside, Operation::Tune(Tuning::Device { source, target }));
-                self.prescribe(Phase::Inside, check);
-            }
-        } else {
+        let in_user_namespace = self.identity.in_user_namespace() || self.surroundings.in_user_namespace;
+        // A pipe leads to nothing of the machine's: everybody may make one.
+        let (nodes, taken): (Vec<Node>, Vec<Node>) =
+            self.nodes().into_iter().partition(|node| !in_user_namespace || node.kind == NodeKind::Pipe);
+        for node in taken {
+            let (source, target) = (PathBuf::from(&node.path), node.path.clone());
+            let check = Prescribed::CheckDevice { source: source.clone(), target: target.clone(), node: Some(node) };
+            self.push(Phase::Inside, Operation::Tune(Tuning::Device { source, target }));
+            self.prescribe(Phase::Inside, check);
+        }
+        if !nodes.is_empty() {
             self.prescribe(Phase::Inside, Prescribed::MakeNodes { nodes, place: PLACE_OF_NODES.into() });
         }
     }
@@ -217,8 +218,9 @@ impl Follower<'_> {
     fn made(&self, what: &What, target: &str, flags: Flags) -> Vec<Operation> {
         let target = target.to_owned();
         match what {
-            What::New { kind, options } => {
-                vec![Operation::MakeFileSystem { kind, target, flags, options: options.clone() }]
+            What::New { kind, source, options } => {
+                let (source, options) = (source.clone(), options.clone());
+                vec![Operation::MakeFileSystem { kind, source, target, flags, options }]
             }
             What::Bind { source, recursion } => {
                 let (source, recursion) = (source.clone(), *recursion);
@@ -240,7 +242,7 @@ impl Follower<'_> {
         let own = self.is_new(SpaceKind::Cgroup);
         let new = |kind, target: &str, flags, options: &str| {
             let (name, options) = (target.to_owned(), options.to_owned());
-            (Operation::MakeFileSystem { kind, target: name.clone(), flags, options }, name)
+            (Operation::MakeFileSystem { kind, source: kind.to_owned(), target: name.clone(), flags, options }, name)
         };
         let clone = |source: &Path, target: &str| {
             let (name, source) = (target.to_owned(), source.to_owned());
@@ -329,7 +331,8 @@ fn leaving(task: &Task, surroundings: &Surroundings, beginning: Beginning) -> im
     let (args, env) = (task.args.clone(), task.env.clone());
     let limits: Vec<Limit> = task.limits.iter().filter_map(ResourceLimit::limit).collect();
     let filter = task.filter.clone().map(|profile| prescribed(Prescribed::InstallFilter { profile }));
-    // With that promise anybody may install a filter: then as late as can be, as it hinders us as well.
+    // As late as can be, as it hinders us as well: one that is older than a call that we need refuses it. With that promise anybody may
+    // install a filter; else only who still has the right to.
     let (early, late) = match task.new_privileges {
         NewPrivileges::Allowed => (filter, None),
         NewPrivileges::Forbidden => (None, filter),
@@ -344,13 +347,14 @@ fn leaving(task: &Task, surroundings: &Surroundings, beginning: Beginning) -> im
         Some(Operation::BoundCapabilities { keep, last: surroundings.last_capability }),
         (task.new_privileges == NewPrivileges::Forbidden).then_some(Operation::ForbidNewPrivileges),
         Some(Operation::SealTrampoline { init: Init::None }),
-        early,
         Some(prescribed(Prescribed::KeepCapabilities)),
         Some(Operation::SwitchUser),
         Some(Operation::ChangeDirectory { path: task.cwd.clone() }),
+        Some(Operation::CleanUp),
+        early.is_some().then_some(prescribed(Prescribed::RaiseCapabilities)),
+        early,
         Some(prescribed(Prescribed::SetCapabilities { sets: task.capabilities })),
         Some(prescribed(Prescribed::FindCommand { args: args.clone(), env: env.clone() })),
-        Some(Operation::CleanUp),
         task.mask.map(|mask| prescribed(Prescribed::SetMask { mask })),
         (beginning == Beginning::Awaited).then_some(Operation::AwaitStart),
         late,

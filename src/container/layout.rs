@@ -289,7 +289,7 @@ fn maps_group(identity: &Identity, group: u32) -> bool {
 
 fn file_system(kind: &'static str, target: &str, flags: Flags, options: &str) -> Operation {
     let (target, options) = (target.to_owned(), options.to_owned());
-    Operation::MakeFileSystem { kind, target, flags, options }
+    Operation::MakeFileSystem { kind, source: kind.to_owned(), target, flags, options }
 }
 
 fn clone(source: &Path, target: &str, flags: Flags, recursion: Recursion) -> Operation {

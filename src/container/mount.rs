@@ -37,14 +37,19 @@ pub(super) fn unshare_mounts() -> Result<(), Failure> {
         .map_err(|errno| Failure::refused("make slave", Path::new("/"), errno))
 }
 
-/// Makes a file system without a device. It is attached nowhere yet.
+/// Makes a file system without a device, which is called what it is. It is attached nowhere yet.
 ///
 /// `options` are those of mount(8), with commas in between. The flags come with the making, as the kernel compares them with
 /// what this process sees already: a new proc may show no more than the old one.
 pub(super) fn file_system(kind: &str, flags: Flags, options: &str) -> Result<OwnedFd, Failure> {
+    file_system_called(kind, kind, flags, options)
+}
+
+/// As [`file_system()`], with what the list of mounts has as its source.
+pub(super) fn file_system_called(source: &str, kind: &str, flags: Flags, options: &str) -> Result<OwnedFd, Failure> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
         .map_err(|error| too_old(Failure::call(&format!("fsopen {kind}"), answer(error))))?;
-    set_string(&context, kind, "source", kind.as_bytes())?;
+    set_string(&context, kind, "source", source.as_bytes())?;
     for option in options.split(',').filter(|option| !option.is_empty()) {
         set_option(&context, kind, option)?;
     }

@@ -72,11 +72,12 @@ impl Mounts {
     pub(crate) fn make_file_system(
         &mut self,
         kind: &str,
+        source: &str,
         target: &str,
         flags: Flags,
         options: &str,
     ) -> Result<(), Failure> {
-        let mount = mount::file_system(kind, flags, options).map_err(|failure| match kind {
+        let mount = mount::file_system_called(source, kind, flags, options).map_err(|failure| match kind {
             "proc" => failure.hint(
                 "a user namespace may mount proc only where the machine's own \
                  is fully visible: another container hides parts of it",
@@ -130,6 +131,7 @@ impl Mounts {
         let kind = match node.kind {
             NodeKind::Character => SFlag::S_IFCHR,
             NodeKind::Block => SFlag::S_IFBLK,
+            NodeKind::Pipe => SFlag::S_IFIFO,
         };
         mknodat(place, name, kind, mode, makedev(node.major.into(), node.minor.into())).map_err(refused("mknod"))?;
         let (uid, gid) = (Some(Uid::from_raw(node.uid)), Some(Gid::from_raw(node.gid)));

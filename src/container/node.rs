@@ -1,10 +1,11 @@
-//! A device node of a container, by number.
+//! A node of a container: a device by number, or a named pipe.
 
-/// A device node.
+/// A node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     pub(crate) path: String,
     pub(crate) kind: NodeKind,
+    /// Of a device.
     pub(crate) major: u32,
     pub(crate) minor: u32,
     pub(crate) mode: u32,
@@ -17,4 +18,6 @@ pub struct Node {
 pub enum NodeKind {
     Character,
     Block,
+    /// A named pipe, see fifo(7).
+    Pipe,
 }

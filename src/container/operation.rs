@@ -116,8 +116,8 @@ pub enum Operation {
     SetHostname { name: String },
     /// Set the network up.
     Network(Networking),
-    /// Make a file system that has no device, attached nowhere yet.
-    MakeFileSystem { kind: &'static str, target: String, flags: Flags, options: String },
+    /// Make a file system that has no device, attached nowhere yet. Its source is a name in the list of mounts.
+    MakeFileSystem { kind: &'static str, source: String, target: String, flags: Flags, options: String },
     /// Make a file system in memory that belongs to a user namespace of its own, attached nowhere yet.
     MakeMemory { target: String, flags: Flags, options: String },
     /// Make device nodes in a file system of their own, and a mount of each, attached nowhere yet.

@@ -49,6 +49,7 @@ impl Setup<'_> {
                 Ok(())
             }
             Prescribed::KeepCapabilities => capabilities::keep_when_user_changes(),
+            Prescribed::RaiseCapabilities => capabilities::raise(),
             Prescribed::SetCapabilities { sets } => capabilities::set(sets),
             Prescribed::SetMask { mask } => {
                 umask(Mode::from_bits_truncate(*mask));

@@ -29,6 +29,8 @@ pub enum Prescribed {
     Identify { uid: u32, gid: u32, groups: Vec<u32> },
     /// Keep the capabilities when the user is changed.
     KeepCapabilities,
+    /// Have what is permitted in effect again, after a change of the user.
+    RaiseCapabilities,
     /// Set every set of capabilities.
     SetCapabilities { sets: Sets },
     /// Set the file creation mask.
@@ -56,6 +58,9 @@ impl Prescribed {
             Prescribed::Protect { .. } => "the manager wants it read-only",
             Prescribed::Identify { .. } => "a number is a number: what the image calls its users does not matter",
             Prescribed::KeepCapabilities => "or a user other than root would have lost them before they are set",
+            Prescribed::RaiseCapabilities => {
+                "the filter that comes next is installed by whoever may administer the container"
+            }
             Prescribed::SetCapabilities { .. } => "each of the five sets is prescribed",
             Prescribed::SetMask { .. } => "the manager asks for it",
             Prescribed::FindCommand { .. } => {
@@ -75,7 +80,7 @@ impl Prescribed {
             Prescribed::Cover { path } => ("hidden", path.clone()),
             Prescribed::Protect { path } => ("read-only", path.clone()),
             Prescribed::Identify { .. } => ("user", self.to_string()),
-            Prescribed::KeepCapabilities => ("capabilities", String::new()),
+            Prescribed::KeepCapabilities | Prescribed::RaiseCapabilities => ("capabilities", String::new()),
             Prescribed::SetCapabilities { sets } => ("capabilities", sets.bounding.to_string()),
             Prescribed::SetMask { .. } => ("inherits", self.to_string()),
             Prescribed::FindCommand { .. } => ("command", String::new()),
@@ -110,6 +115,7 @@ impl fmt::Display for Prescribed {
                 write!(formatter, "take user {uid}, group {gid} and {} more", groups.len())
             }
             Prescribed::KeepCapabilities => write!(formatter, "keep capabilities when the user changes"),
+            Prescribed::RaiseCapabilities => write!(formatter, "raise what is permitted"),
             Prescribed::SetCapabilities { sets } => {
                 write!(formatter, "set capabilities: permitted {}; ambient {}", sets.permitted, sets.ambient)
             }

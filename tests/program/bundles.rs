@@ -118,6 +118,63 @@ fn a_filter_refuses_what_it_says() {
 }
 
 #[test]
+fn a_filter_older_than_what_we_call_hinders_only_the_command() {
+    let command = "grep -E '^(CapPrm|CapEff|Seccomp:)' /proc/self/status; id -u; pwd";
+    let older = |config: &mut Value| {
+        config["process"]["noNewPrivileges"] = json!(false);
+        config["process"]["cwd"] = json!("/bin");
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["openat2", "close_range", "pidfd_open", "faccessat2"], "action": "SCMP_ACT_ERRNO"}],
+        });
+    };
+    let another = |config: &mut Value| config["process"]["user"] = json!({"uid": 7, "gid": 8});
+    type Also<'a> = &'a dyn Fn(&mut Value);
+    let root = "CapPrm:\t0000000020000420\nCapEff:\t0000000020000420\nSeccomp:\t2\n0\n/bin\n[0]";
+    let user = "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nSeccomp:\t2\n7\n/bin\n[0]";
+    let cases: [(Role, Also<'_>, &str); 4] = [
+        (Role::Self_, if is_root() { &|_| {} } else { &as_user }, root),
+        (Role::Single, &as_user, root),
+        (Role::Mapped, &as_mapped, root),
+        (Role::Mapped, &|config| [as_mapped, another].iter().for_each(|change| change(config)), user),
+    ];
+    for (role, also, expected) in cases {
+        let place = Place::of(role, "");
+        let change = |config: &mut Value| {
+            older(config);
+            also(config);
+        };
+        bundle(&place, "b", &config(command, change));
+        assert_eq!(text(&oci(&place, "run --bundle b one")), expected, "{role:?}");
+    }
+}
+
+#[test]
+fn a_pipe_is_made_and_a_mount_has_the_name_that_is_asked_for() {
+    let command = "test -p /dev/dose && stat -c '%a %u' /dev/dose; grep -o ' - tmpfs shm ' /proc/self/mountinfo; \
+        (echo through > /dev/dose &); cat /dev/dose";
+    for (role, change) in [(Role::Self_, (|_| {}) as Change), (Role::Single, as_user), (Role::Mapped, as_mapped)] {
+        let place = Place::of(role, "");
+        let change = |config: &mut Value| {
+            change(config);
+            config["linux"]["devices"] = json!([{"type": "p", "path": "/dev/dose", "fileMode": 0o620}]);
+        };
+        bundle(&place, "b", &config(command, change));
+        assert_eq!(text(&oci(&place, "run --bundle b one")), "620 0\n - tmpfs shm \nthrough\n[0]", "{role:?}");
+    }
+}
+
+#[test]
+fn a_limit_that_docker_has_no_name_for_holds() {
+    let place = Place::new("");
+    let change = |config: &mut Value| {
+        config["process"]["rlimits"] = json!([{"type": "RLIMIT_AS", "soft": 1 << 30, "hard": 2u64 << 30}]);
+    };
+    bundle(&place, "b", &config("ulimit -v; ulimit -H -v", change));
+    assert_eq!(text(&oci(&place, "run --bundle b one")), "1048576\n2097152\n[0]");
+}
+
+#[test]
 fn hooks_are_told_of_the_container() {
     let place = Place::new("");
     let note = place.path("note").display().to_string();
