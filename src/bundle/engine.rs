@@ -145,11 +145,11 @@ fn give_terminal(made: &Orphan, options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has the first process execute its command.
+/// Has the first process execute its command. Gives the hooks that have failed.
 ///
 /// # Errors
 /// The container is in another state, or the command can't be executed.
-pub(crate) fn start(containers: &Containers, id: &str) -> Result<(), Error> {
+pub(crate) fn start(containers: &Containers, id: &str) -> Result<Vec<Error>, Error> {
     let container = containers.find(id)?;
     match container.status() {
         Status::Created => {}
@@ -162,8 +162,7 @@ pub(crate) fn start(containers: &Containers, id: &str) -> Result<(), Error> {
     container.unlock();
     let state = describe(&container.record, &container.config, Status::Running);
     // They change nothing any more.
-    let _ = hooks::run_all(&container.config.hooks.poststart, &state);
-    Ok(())
+    Ok(hooks::run_all(&container.config.hooks.poststart, &state))
 }
 
 /// The state as a document: runtime.md, "State".
@@ -249,11 +248,11 @@ pub(crate) enum Force {
     Yes,
 }
 
-/// Takes away what is left of a container.
+/// Takes away what is left of a container. Gives the hooks that have failed.
 ///
 /// # Errors
 /// It still runs, or there is none.
-pub(crate) fn delete(containers: &Containers, id: &str, force: Force) -> Result<(), Error> {
+pub(crate) fn delete(containers: &Containers, id: &str, force: Force) -> Result<Vec<Error>, Error> {
     if force == Force::Yes
         && let Ok(container) = containers.look(id)
     {
@@ -262,7 +261,7 @@ pub(crate) fn delete(containers: &Containers, id: &str, force: Force) -> Result<
         container.process().iter().for_each(end);
     }
     let container = match containers.find_any(id) {
-        Err(Error::Missing(_)) if force == Force::Yes => return containers.remove_remains(id).map(drop),
+        Err(Error::Missing(_)) if force == Force::Yes => return containers.remove_remains(id).map(|_| Vec::new()),
         found => found?,
     };
     let status = container.status();
@@ -279,8 +278,7 @@ pub(crate) fn delete(containers: &Containers, id: &str, force: Force) -> Result<
     containers.remove_remains(id)?;
     let state = describe(&container.record, &container.config, Status::Stopped);
     // They change nothing any more.
-    let _ = hooks::run_all(&container.config.hooks.poststop, &state);
-    Ok(())
+    Ok(hooks::run_all(&container.config.hooks.poststop, &state))
 }
 
 /// Runs a further process in a container, and gives it when it has executed its command.

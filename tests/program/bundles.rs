@@ -82,6 +82,23 @@ fn a_hook_may_ask_for_its_container_and_each_is_run() {
 }
 
 #[test]
+fn a_hook_that_fails_after_the_start_is_a_warning() {
+    let place = Place::new("");
+    let change = |config: &mut Value| {
+        for hook in ["poststart", "poststop"] {
+            config["hooks"][hook] = json!([{"path": "/bin/false"}]);
+        }
+    };
+    bundle(&place, "b", &config("exit 3", change));
+    let warning = "warning: hook `/bin/false` failed: exit status: 1\n";
+    let shown = text(&oci(&place, "--log log.json --log-format json run --bundle b one"));
+    assert_eq!(shown, format!("{warning}{warning}[3]"));
+    let log = fs::read_to_string(place.path("log.json")).unwrap();
+    let levels = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["level"].clone());
+    assert_eq!(levels.collect::<Vec<_>>(), ["warning", "warning"], "{log}");
+}
+
+#[test]
 fn an_error_is_in_the_log_as_managers_read_it() {
     let place = Place::new("");
     bundle(&place, "b", &config("true", |config| config["process"]["args"] = json!(["no-such-program"])));

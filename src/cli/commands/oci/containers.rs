@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::log::Log;
 use super::running::failure;
 use crate::bundle::engine::{self, Force, Whom};
 use crate::bundle::error::Error;
@@ -21,8 +22,9 @@ pub(super) struct One {
 }
 
 impl One {
-    pub(super) fn start(&self, containers: &Containers) -> Result<(), Failure> {
-        engine::start(containers, &self.id).map_err(failure)
+    pub(super) fn start(&self, containers: &Containers, log: &Log<'_>) -> Result<(), Failure> {
+        log.warn(&engine::start(containers, &self.id).map_err(failure)?);
+        Ok(())
     }
 
     pub(super) fn state(&self, containers: &Containers, ui: &Ui) -> Result<(), Failure> {
@@ -70,9 +72,10 @@ pub(super) struct Delete {
 }
 
 impl Delete {
-    pub(super) fn run(&self, containers: &Containers) -> Result<(), Failure> {
+    pub(super) fn run(&self, containers: &Containers, log: &Log<'_>) -> Result<(), Failure> {
         let force = if self.force { Force::Yes } else { Force::No };
-        Ok(engine::delete(containers, &self.id, force)?)
+        log.warn(&engine::delete(containers, &self.id, force)?);
+        Ok(())
     }
 }
 

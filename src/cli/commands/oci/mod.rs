@@ -82,10 +82,10 @@ enum Command {
 
 impl Oci {
     pub(in crate::cli) fn run(&self, limits: &Limits, ui: &Ui) -> Result<(), Failure> {
-        let log = log::Log { file: self.log.as_deref(), form: self.log_format };
+        let log = log::Log { file: self.log.as_deref(), form: self.log_format, ui };
         let _ = (self.debug, &self.rootless);
         let containers = Containers::new(self.folder(), limits.bound(&read::LARGEST));
-        self.checked().and_then(|()| self.dispatch(&containers, ui)).inspect_err(|failure| log.note(failure))
+        self.checked().and_then(|()| self.dispatch(&containers, &log)).inspect_err(|failure| log.note(failure))
     }
 
     fn checked(&self) -> Result<(), Failure> {
@@ -108,14 +108,15 @@ impl Oci {
         self.root.clone().unwrap_or_else(|| own().unwrap_or_else(|| "/run".into()).join(NAME))
     }
 
-    fn dispatch(&self, containers: &Containers, ui: &Ui) -> Result<(), Failure> {
+    fn dispatch(&self, containers: &Containers, log: &log::Log<'_>) -> Result<(), Failure> {
+        let ui = log.ui;
         match &self.command {
             Command::Create(command) => command.run(containers),
-            Command::Start(command) => command.start(containers),
-            Command::Run(command) => command.run(containers),
+            Command::Start(command) => command.start(containers, log),
+            Command::Run(command) => command.run(containers, log),
             Command::State(command) => command.state(containers, ui),
             Command::Kill(command) => command.run(containers),
-            Command::Delete(command) => command.run(containers),
+            Command::Delete(command) => command.run(containers, log),
             Command::Exec(command) => command.run(containers),
             Command::Pause(command) => command.pause(containers),
             Command::Resume(command) => command.resume(containers),

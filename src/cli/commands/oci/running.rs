@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::log::Log;
 use crate::bundle::engine::{self, Force, Options, Place, Whom};
 use crate::bundle::error::Error;
 use crate::bundle::state::Containers;
@@ -84,14 +85,17 @@ impl Create {
 }
 
 impl Run {
-    pub(super) fn run(&self, containers: &Containers) -> Result<(), Failure> {
+    pub(super) fn run(&self, containers: &Containers, log: &Log<'_>) -> Result<(), Failure> {
         let place = if self.detach { Place::Background } else { Place::Foreground };
         let options = self.setup.options(place)?;
         let id = &self.setup.id;
         let made = engine::create(containers, id, &self.setup.bundle, &options).map_err(failure)?;
-        if let Err(error) = engine::start(containers, id) {
-            engine::delete(containers, id, Force::Yes)?;
-            return Err(failure(error));
+        match engine::start(containers, id) {
+            Ok(failed) => log.warn(&failed),
+            Err(error) => {
+                log.warn(&engine::delete(containers, id, Force::Yes)?);
+                return Err(failure(error));
+            }
         }
         if self.detach {
             return Ok(());
@@ -100,7 +104,7 @@ impl Run {
         if !self.keep {
             // What it has left behind in a namespace that it shares with others.
             let _ = engine::kill(containers, id, libc::SIGKILL, Whom::All);
-            engine::delete(containers, id, Force::Yes)?;
+            log.warn(&engine::delete(containers, id, Force::Yes)?);
         }
         match exit.status() {
             0 => Ok(()),
