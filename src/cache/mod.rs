@@ -9,6 +9,7 @@
 //! ```text
 //! <key>.json             one record: the instruction, its ingredients, its result
 //! listings/<digest>      the files that went into a COPY, one per line (see listing.rs)
+//! url-<digest>.json      what a URL of ADD had when it was last asked (see downloads.rs)
 //! ```
 //!
 //! What counts as an ingredient follows BuildKit; the rules are with the instructions, in `machine`. Nothing here knows
@@ -19,6 +20,7 @@ pub(crate) mod change;
 pub(crate) mod counterpart;
 pub(crate) mod decision;
 pub(crate) mod difference;
+pub(crate) mod downloads;
 pub(crate) mod explain;
 pub(crate) mod ingredient;
 pub(crate) mod key;
@@ -34,6 +36,7 @@ pub(crate) use counterpart::{Counterparts, Sought};
 pub(crate) use decision::{Causes, MOST_CAUSES};
 pub use decision::{Decision, MissReason};
 pub(crate) use difference::{Attribute, Difference, FileChange, Subject};
+pub(crate) use downloads::{Downloaded, Downloads};
 pub(crate) use explain::{Side, StepInputs, compare, side_by_side};
 pub(crate) use ingredient::{Ingredient, Ingredients, Kind, Setting};
 pub(crate) use key::CacheKey;

@@ -17,6 +17,8 @@ pub(crate) enum Origin {
     Image(String),
     /// `--from=scratch`.
     Scratch,
+    /// A server: the source is the whole address.
+    Url,
 }
 
 impl fmt::Display for Origin {
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
             Origin::Stage(name) => write!(formatter, "stage `{name}`"),
             Origin::Image(name) => write!(formatter, "image `{name}`"),
             Origin::Scratch => write!(formatter, "`scratch`"),
+            Origin::Url => write!(formatter, "a server"),
         }
     }
 }
@@ -64,13 +67,17 @@ impl Roots {
     /// What the instruction names, with where it is: `conf/x`, or `/out in stage a`.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
-            Origin::Context => self.source.clone(),
+            Origin::Context | Origin::Url => self.source.clone(),
             origin => format!("{} in {origin}", self.source),
         }
     }
 
-    /// The paths of a listing's entries, in their order: relative ones in the context, absolute ones elsewhere.
+    /// The paths of a listing's entries, in their order: relative ones in the context, absolute ones elsewhere. What a URL has is known by
+    /// the URL.
     pub(crate) fn paths<'e>(&self, entries: impl Iterator<Item = &'e [u8]>) -> Vec<String> {
+        if self.origin == Origin::Url {
+            return entries.map(|_| self.source.clone()).collect();
+        }
         let folders = self.runs.iter().flat_map(|run| {
             let count = usize::try_from(run.entries).unwrap_or(usize::MAX);
             std::iter::repeat_n(run.folder.as_str(), count)

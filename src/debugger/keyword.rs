@@ -50,8 +50,9 @@ const LESSONS: &[Lesson] = &[
     Lesson {
         keyword: "ADD",
         syntax: "ADD [--chown=user] [--chmod=mode] source… destination",
-        text: "Does what COPY does, but unpacks local tar archives. COPY is clearer about what will happen, so keep\n\
-               ADD for archives.",
+        text: "Does what COPY does, but unpacks local tar archives, and takes URLs. Every build asks the server\n\
+               whether the file has changed; `--checksum=sha256:…` says what it has to be. COPY is clearer about\n\
+               what will happen, so keep ADD for archives and URLs.",
         example: "ADD rootfs.tar.gz /",
     },
     Lesson {

@@ -62,6 +62,7 @@ rules! {
     NOT_SUPPORTED = Error Layerlab "NotSupported" "the language has this, but Layerlab does not support it yet";
     FOREIGN_PLATFORM = Error Layerlab "ForeignPlatform" "RUN needs a machine of another platform";
     MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` takes a single source that is not local";
+    INVALID_URL = Error Layerlab "InvalidUrl" "a source of ADD looks like a URL and is none";
     COPY_OF_URL = Error Layerlab "CopyOfUrl" "COPY does not accept URLs";
 
     // What is found when an instruction is carried out.
@@ -73,6 +74,8 @@ rules! {
     INVALID_OWNER = Error Layerlab "InvalidOwner" "the owner of `--chown` is not valid, or the image does not define it";
     INVALID_PATTERN = Error Layerlab "InvalidPattern" "a wildcard or `--exclude` pattern is not valid";
     SOURCE_NOT_FOUND = Error Layerlab "SourceNotFound" "a source of COPY, ADD or a mount does not exist";
+    NOT_DOWNLOADED = Error Layerlab "NotDownloaded" "the file of a URL of ADD does not come";
+    CHECKSUM_MISMATCH = Error Layerlab "ChecksumMismatch" "the file of a URL has another digest than `--checksum` says";
     CANNOT_BE_PLACED = Error Layerlab "CannotBePlaced" "something is in the way of a file or directory that COPY, ADD or WORKDIR makes";
     IMAGE_NOT_FOUND = Error Layerlab "ImageNotFound" "the image of FROM or `--from` is not in the store";
     TRIGGER_NOT_UNDERSTOOD = Error Layerlab "TriggerNotUnderstood" "an ONBUILD trigger of the base image cannot be built";

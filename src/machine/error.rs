@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Explained, Rule};
 use crate::dockerfile::rules;
 use crate::errno;
 use crate::images;
+use crate::registry::download;
 use crate::runtime;
 use crate::source::Span;
 
@@ -58,6 +59,11 @@ pub enum Error {
     #[error("there is no step {number}: the steps are numbered from 1 to {total}")]
     NoStep { number: usize, total: usize },
     #[error(transparent)]
+    Download(#[from] download::Error),
+    /// A server that has a source was not asked, because the step was only to be foreseen.
+    #[error("{because}")]
+    NotAsked { because: String },
+    #[error(transparent)]
     Store(#[from] crate::store::Error),
     #[error(transparent)]
     Image(#[from] crate::images::Error),
@@ -98,7 +104,7 @@ impl Error {
     /// The same error on the word of the Dockerfile that it is about, if there is one.
     pub(crate) fn on(self, span: Option<Span>) -> Error {
         match (self, span) {
-            (error @ (Error::Diagnostics(_) | Error::Select(_)), Some(_)) => {
+            (error @ (Error::Diagnostics(_) | Error::Select(_) | Error::Download(_)), Some(_)) => {
                 Error::Diagnostics(error.diagnostics_at(span))
             }
             (error, _) => error,
@@ -147,6 +153,9 @@ impl Explained for Error {
             Error::CommandFailed { .. } => Some(&rules::COMMAND_FAILED),
             Error::Trigger { .. } => Some(&rules::TRIGGER_NOT_UNDERSTOOD),
             Error::Image(images::Error::NotFound { .. }) => Some(&rules::IMAGE_NOT_FOUND),
+            Error::Download(download::Error::Invalid { .. }) => Some(&rules::INVALID_URL),
+            Error::Download(download::Error::Checksum { .. }) => Some(&rules::CHECKSUM_MISMATCH),
+            Error::Download(_) => Some(&rules::NOT_DOWNLOADED),
             Error::Diagnostics(_)
             | Error::Argument { .. }
             | Error::Copy(CopyError::Layer(_) | CopyError::Spool { .. })
@@ -154,6 +163,7 @@ impl Explained for Error {
             | Error::Interrupted
             | Error::Io { .. }
             | Error::NoStep { .. }
+            | Error::NotAsked { .. }
             | Error::Store(_)
             | Error::Image(_)
             | Error::Layer(_)
@@ -180,6 +190,7 @@ impl Explained for Error {
             Error::CommandFailed { command, status, .. } => super::lacking::meaning(command, *status),
             Error::Io { source, .. } => errno::hint(source),
             Error::Trigger { problem, .. } => problem.hint.clone(),
+            Error::Download(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Image(error) => error.hint(),
             Error::Layer(error) => error.hint(),
@@ -192,6 +203,7 @@ impl Explained for Error {
             | Error::Missed { .. }
             | Error::Interrupted
             | Error::NoStep { .. }
+            | Error::NotAsked { .. }
             | Error::Tree(_) => None,
         }
     }

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use super::event::EventKind;
 use super::trees::Trees;
 use super::{Error, State};
+use crate::cache::Downloaded;
 use crate::context::{Contents, Context, Snapshot, StatCache, learn};
 use crate::layer;
 use crate::limits::Limits;
@@ -31,6 +32,8 @@ pub(super) struct Inputs {
     contents: RefCell<Contents>,
     /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
     digests: RefCell<HashMap<(Digest, u64), Digest>>,
+    /// What URLs had when this build asked them.
+    downloaded: RefCell<HashMap<String, Downloaded>>,
     trees: Trees,
 }
 
@@ -70,6 +73,7 @@ impl Inputs {
             context: OnceCell::new(),
             contents: RefCell::default(),
             digests: RefCell::default(),
+            downloaded: RefCell::default(),
             trees: Trees::default(),
         }
     }
@@ -106,10 +110,23 @@ impl Inputs {
         self.context.get()
     }
 
-    /// Lets go of the context: whoever needs it next reads it anew.
+    /// Lets go of the context, and of what URLs had: whoever needs it next reads it anew.
     pub(super) fn forget_context(&mut self) {
         self.context = OnceCell::new();
         self.contents = RefCell::default();
+        self.downloaded = RefCell::default();
+    }
+
+    /// What a URL had when this build asked.
+    pub(super) fn downloaded(&self, url: &str) -> Option<Downloaded> {
+        self.downloaded.borrow().get(url).cloned()
+    }
+
+    /// Notes what a URL has: this build does not ask again.
+    pub(super) fn remember_download(&self, found: &Downloaded) {
+        // Its content is a blob, which was hashed as it came.
+        self.digests.borrow_mut().insert((found.digest, 0), found.digest);
+        self.downloaded.borrow_mut().insert(found.url.clone(), found.clone());
     }
 
     /// The file tree of a state.

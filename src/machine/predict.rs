@@ -1,9 +1,9 @@
 //! Prediction: what would hit if it ran now, without running anything.
 //!
 //! A step after one that would hit starts from a state that is known, and so does one after a step with inputs that no build had:
-//! whatever that leaves, nothing was made from it yet. Two things stay unknown: what reads a result that does not exist yet
-//! (COPY --from a stage that would run), and what follows a step that has a result but would run again, since it may
-//! leave the same files or others.
+//! whatever that leaves, nothing was made from it yet. Three things stay unknown: what reads a result that does not exist yet
+//! (COPY --from a stage that would run), what a server would have to be asked for (ADD of a URL), and what follows a step that
+//! has a result but would run again, since it may leave the same files or others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::taken::TakenSteps;
 use super::{CacheUse, Error, State, supported};
 use crate::cache::{Decision, Ingredients, Listing, MissReason, Roots, StepResult};
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES};
-use crate::dockerfile::{Instruction, Located};
+use crate::dockerfile::{Instruction, Located, WithFiles};
 use crate::images;
 use crate::plan::CopySource;
 
@@ -225,6 +225,11 @@ impl<'m> Predictor<'m> {
             Ok(Resolved::Instruction(planned)) => self.foresee(index, *planned, &before, noted),
             // An image to copy from that is not made yet is not a mistake of the step.
             Err(Error::Image(error @ images::Error::NotMade { .. })) => Ok(self.open(index, error.to_string())),
+            // Nor is a URL that nobody asks for a prediction.
+            Err(Error::NotAsked { .. }) if self.is_new(stage, &instruction.value, &before)? => {
+                Ok(self.certain_miss(index, before))
+            }
+            Err(Error::NotAsked { because }) => Ok(self.open(index, because)),
             Err(error) => Err(error),
         }
     }
@@ -302,16 +307,26 @@ impl<'m> Predictor<'m> {
             CopySource::Image(_) | CopySource::Scratch => None,
         });
         let Some(source) = stages.into_iter().find(is_to_come) else { return Ok(None) };
-        // With `--link` the files before it are not in its key.
-        let is_linked = matches!(instruction, Instruction::Copy(copy) if copy.link);
-        let is_new = is_asked && matches!(before.files, Known::New) && !is_linked;
-        if is_new || self.decider.past.is_first()? {
+        if self.is_new(stage, instruction, before)? {
             return Ok(Some(Beforehand::New));
         }
         let because = format!("it {does} stage `{}`, which would run first", plan.stages[source].label());
         Ok(Some(Beforehand::Unknown(because)))
     }
     // ANCHOR_END: unknown
+
+    /// Whether no step can have had the inputs of this one: it starts from files that do not exist yet, or nothing was ever built here.
+    fn is_new(&self, stage: usize, instruction: &Instruction, before: &Foreseen) -> Result<bool, Error> {
+        let is_asked = self.cache.asks_for(&self.steps.plan.stages[stage].label());
+        // With `--link` the files before it are not in its key.
+        let is_linked = match instruction.with_files() {
+            Some(WithFiles::Copy(copy)) => copy.link,
+            Some(WithFiles::Add(add)) => add.link,
+            Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => false,
+        };
+        let is_new = is_asked && matches!(before.files, Known::New) && !is_linked;
+        Ok(is_new || self.decider.past.is_first()?)
+    }
 }
 
 impl Before for Predictor<'_> {

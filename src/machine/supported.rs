@@ -1,7 +1,7 @@
 //! What the machine does not do yet is refused before anything runs, by name and place.
 
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{Add, Copy, Instruction, Located, Source, WithFiles, rules};
+use crate::dockerfile::{Add, Copy, Instruction, Located, Source, WithFiles, Word, rules};
 use crate::oci::Platform;
 use crate::plan::{Plan, Stage};
 use crate::source::Span;
@@ -40,13 +40,10 @@ pub(super) fn foreign(platform: &Platform) -> Diagnostic {
 /// What of one instruction is not supported yet.
 pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagnostic> {
     let place = instruction.span;
-    let refused = |found: Vec<&str>| -> Vec<Diagnostic> {
-        found.into_iter().map(|what| not_supported(instruction.value.name(), what).at(place)).collect()
-    };
     match instruction.value.with_files() {
         Some(WithFiles::Add(add)) => match misplaced_checksum(add) {
             Some(problem) => vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(place)],
-            None => refused(add_features(add)),
+            None => repositories(&add.sources, place),
         },
         Some(WithFiles::Copy(copy)) => remote_sources(copy, place),
         Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => Vec::new(),
@@ -61,30 +58,32 @@ fn remote_sources(copy: &Copy, place: Span) -> Vec<Diagnostic> {
     remote.collect()
 }
 
-fn add_features(add: &Add) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    if add.checksum.is_some() {
-        found.push("--checksum");
-    }
-    if add.sources.iter().any(|source| matches!(source, Source::Path(word) if is_remote(&word.raw))) {
-        found.push("URL");
-    }
-    found
+fn repositories(sources: &[Source], place: Span) -> Vec<Diagnostic> {
+    let found = sources.iter().filter_map(|source| match source {
+        Source::Path(word) if is_repository(&word.raw) => Some(add_of_repository().at(word.span.unwrap_or(place))),
+        Source::Path(_) | Source::Heredoc(_) => None,
+    });
+    found.collect()
 }
 
 /// `--checksum` belongs to exactly one source that lies elsewhere. A source with a variable may be one.
 fn misplaced_checksum(add: &Add) -> Option<&'static str> {
     add.checksum.as_ref()?;
+    let may_be_remote = |word: &Word| is_remote(&word.raw) || word.raw.contains('$');
     match add.sources.as_slice() {
-        [Source::Path(word)] if is_remote(&word.raw) || word.raw.contains('$') => None,
-        [_] => Some("`--checksum` is for a URL or a git repository, not for a local file"),
+        [Source::Path(word)] if may_be_remote(word) => None,
+        [_] => Some(CHECKSUM_OF_LOCAL),
         _ => Some("`--checksum` takes one source, but there are several"),
     }
 }
 
-/// The error for a part of an instruction that is not built yet.
-pub(super) fn not_supported(name: &str, what: &str) -> Diagnostic {
-    Diagnostic::new(&rules::NOT_SUPPORTED, format!("`{name} {what}` is not supported yet"))
+/// What is wrong with a `--checksum` of what lies in the context.
+pub(super) const CHECKSUM_OF_LOCAL: &str = "`--checksum` is for a URL or a git repository, not for a local file";
+
+/// The error for an ADD from a git repository.
+pub(super) fn add_of_repository() -> Diagnostic {
+    Diagnostic::new(&rules::NOT_SUPPORTED, "ADD of a git repository is not supported yet")
+        .hint("many servers have the files of a repository as an archive: `ADD --unpack=true URL`")
 }
 
 /// The error for a COPY from elsewhere.
@@ -95,4 +94,11 @@ pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.
 pub(super) fn is_remote(source: &str) -> bool {
     ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|scheme| source.starts_with(scheme))
+}
+
+/// Whether a source of ADD is a git repository: over HTTP, one whose path ends with `.git`.
+pub(super) fn is_repository(source: &str) -> bool {
+    let path = source.split(['?', '#']).next().unwrap_or_default();
+    let is_web = source.starts_with("http://") || source.starts_with("https://");
+    is_remote(source) && (!is_web || path.ends_with(".git"))
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::config::Config;
 pub(super) use ureq::http::Method;
-use ureq::http::{Request, Uri};
+use ureq::http::{Request, StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
@@ -46,6 +46,9 @@ pub(super) enum Target {
     Named,
     /// An answer has named it: it has to be public, or where the registry is.
     Followed,
+    /// A Dockerfile has named it, which somebody else may have written: it may be anywhere but on the wire, where the machines of a cloud
+    /// are told their secrets.
+    Written,
 }
 
 /// What is asked for.
@@ -57,6 +60,8 @@ pub(super) struct Asked<'a> {
     pub(super) body: Body<'a>,
     /// How long the head of the answer may take after the request was sent.
     pub(super) patience: Duration,
+    /// What it is for, where that is not told by what is asked for.
+    pub(super) why: Option<&'static str>,
 }
 
 /// What is sent along.
@@ -70,7 +75,7 @@ pub(super) enum Body<'a> {
 impl<'a> Asked<'a> {
     /// A request without a body.
     pub(super) fn new(method: Method, url: &'a Url) -> Asked<'a> {
-        Asked { method, url, headers: Vec::new(), body: Body::Nothing, patience: STALLED }
+        Asked { method, url, headers: Vec::new(), body: Body::Nothing, patience: STALLED, why: None }
     }
 
     /// The same with one more header.
@@ -102,6 +107,11 @@ impl Answer {
     /// How many bytes the body has, where the answer says so.
     pub(super) fn length(&self) -> Option<u64> {
         self.header("content-length")?.parse().ok()
+    }
+
+    /// The status with what it is called: `404 Not Found`.
+    pub(super) fn status_text(&self) -> String {
+        StatusCode::from_u16(self.status).map_or_else(|_| self.status.to_string(), |status| status.to_string())
     }
 
     /// The body as a stream.
@@ -169,13 +179,23 @@ pub(super) enum Trust {
 }
 
 impl Http {
+    /// For a server that the user has named.
     pub(super) fn new(trust: &Trust) -> Http {
-        let home = Arc::new(Seen::default());
+        Http::first_to(Target::Named, trust)
+    }
+
+    /// For a server that a Dockerfile has named.
+    pub(super) fn written() -> Http {
+        Http::first_to(Target::Written, &Trust::Machine)
+    }
+
+    fn first_to(first: Target, trust: &Trust) -> Http {
+        let (home, config) = (Arc::new(Seen::default()), config(trust));
         let agent = |target| {
             let resolver = Judge { target, home: Arc::clone(&home), inner: DefaultResolver::default() };
-            Agent::with_parts(config(trust), DefaultConnector::new(), resolver)
+            Agent::with_parts(config.clone(), DefaultConnector::new(), resolver)
         };
-        Http { named: agent(Target::Named), followed: agent(Target::Followed) }
+        Http { named: agent(first), followed: agent(Target::Followed) }
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -185,7 +205,7 @@ impl Http {
     pub(super) fn send(&self, asked: Asked<'_>, target: Target) -> Result<Answer, Failure> {
         note(&asked);
         let agent = match target {
-            Target::Named => &self.named,
+            Target::Named | Target::Written => &self.named,
             Target::Followed => &self.followed,
         };
         let mut request = Request::builder().method(asked.method).uri(asked.url.as_str());
@@ -317,22 +337,23 @@ impl Resolver for Judge {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.inner.resolve(uri, config, timeout)?;
         let zone = |address: &SocketAddr| Zone::of(address.ip());
-        match self.target {
-            Target::Named => {
-                if let Some(first) = found.iter().next() {
+        let home = self.home.zone();
+        let may_be_asked = |address: &&SocketAddr| match self.target {
+            Target::Named => true,
+            Target::Written => zone(address) != Zone::Link,
+            Target::Followed => [Zone::Public, home].contains(&zone(address)),
+        };
+        let mut allowed = self.empty();
+        for address in found.iter().filter(may_be_asked) {
+            allowed.push(*address);
+        }
+        match (found.iter().next(), allowed.iter().next()) {
+            (Some(first), None) => Err(ureq::Error::Io(io::Error::other(Refusal(zone(first))))),
+            (_, first) => {
+                if let (Some(first), Target::Named | Target::Written) = (first, self.target) {
                     self.home.note(zone(first));
                 }
-                Ok(found)
-            }
-            Target::Followed => {
-                let (home, mut allowed) = (self.home.zone(), self.empty());
-                for address in found.iter().filter(|address| [Zone::Public, home].contains(&zone(address))) {
-                    allowed.push(*address);
-                }
-                match found.iter().next() {
-                    Some(first) if allowed.is_empty() => Err(ureq::Error::Io(io::Error::other(Refusal(zone(first))))),
-                    Some(_) | None => Ok(allowed),
-                }
+                Ok(allowed)
             }
         }
     }
@@ -340,7 +361,7 @@ impl Resolver for Judge {
 
 /// Tells whoever listens of a request. What is behind `?` may be a secret.
 fn note(asked: &Asked<'_>) {
-    let why = match (&asked.method, asked.url.as_str()) {
+    let usual = match (&asked.method, asked.url.as_str()) {
         (&Method::HEAD, url) if url.contains("/blobs/") => "is this blob there already?",
         (&Method::HEAD, _) => "which digest does the name have?",
         (&Method::GET, url) if url.contains("/manifests/") => "the manifest lists the configuration and the layers",
@@ -355,7 +376,7 @@ fn note(asked: &Asked<'_>) {
         _ => "a token",
     };
     let line = || format!("{} {}", asked.method, asked.url);
-    deeds::note(Group::Requests, line, why);
+    deeds::note(Group::Requests, line, asked.why.unwrap_or(usual));
 }
 
 /// Whether a host is this machine: by its name, or by its address.

@@ -14,6 +14,7 @@
 //! | `push`, `parcel`, `upload` | an image out of the store; what of it is here; one blob |
 //! | `hands` | several layers at a time |
 //! | `known` | which repositories have a layer |
+//! | `download` | files of any server, for ADD |
 //!
 //! Everything that a server says is somebody else's word: each size has a bound, each digest is compared, each text is made harmless before it
 //! is shown, and no name of it becomes a path.
@@ -23,6 +24,7 @@
 mod answers;
 mod challenge;
 pub(crate) mod credentials;
+pub(crate) mod download;
 mod error;
 mod hands;
 mod http;

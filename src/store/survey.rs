@@ -22,6 +22,8 @@ pub struct Roots {
     pub layers: Vec<Layer>,
     /// The layers that the cache names.
     pub cached: Vec<Layer>,
+    /// The blobs that the cache names and that are no layers: what URLs had.
+    pub downloaded: Vec<Digest>,
 }
 
 /// Why a file is kept.
@@ -112,6 +114,9 @@ impl Survey {
         }
         marking.images(unnamed.into_iter().filter(|entry| !without.contains(&entry.digest)), Reason::Unnamed)?;
         marking.layers(&roots.cached, Reason::Cache)?;
+        for digest in &roots.downloaded {
+            marking.blobs.entry(*digest).or_insert(Reason::Cache);
+        }
         let mut using = Marking::new(store, &task, has_copies);
         for thing in others.things {
             using.thing(thing)?;

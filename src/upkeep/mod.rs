@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use self::verify::{Finding, Report, Severity, verify};
-use crate::cache::{self, Records};
+use crate::cache::{self, Downloaded, Downloads, Records};
 use crate::diagnostic::Explained;
 use crate::oci::Layer;
 use crate::runtime;
@@ -53,17 +53,19 @@ fn survey(store: &Store) -> Result<Survey, Error> {
 /// What the cache's records and the containers need.
 fn roots(store: &Store) -> Result<Roots, Error> {
     let records = Records::open(store.home()).all()?;
-    roots_with(store, records.into_iter().filter_map(|record| record.result.layer).collect())
+    let downloaded = Downloads::open(store.home()).all()?;
+    roots_with(store, records.into_iter().filter_map(|record| record.result.layer).collect(), &downloaded)
 }
 
-/// What the containers need, and layers of the cache.
-fn roots_with(store: &Store, cached: Vec<Layer>) -> Result<Roots, Error> {
+/// What the containers need, layers of the cache, and what URLs had.
+fn roots_with(store: &Store, cached: Vec<Layer>, downloaded: &[Downloaded]) -> Result<Roots, Error> {
     let (mut images, mut layers) = (Vec::new(), Vec::new());
     for container in runtime::roots(store.home())? {
         images.push(container.image.manifest);
         layers.extend(container.layers);
     }
-    Ok(Roots { images, layers, cached })
+    let downloaded = downloaded.iter().map(|found| found.digest).collect();
+    Ok(Roots { images, layers, cached, downloaded })
 }
 
 /// The bytes of a file, or of all files in a folder.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Error, bytes_of, roots, roots_with, size_of, survey};
-use crate::cache::{self, Builds, Record, Records};
+use crate::cache::{self, Builds, Downloaded, Downloads, Record, Records};
 use crate::oci::{Digest, Layer};
 use crate::progress::Work;
 use crate::runtime;
@@ -128,10 +128,13 @@ pub(crate) fn prune<E: From<Error>>(
 ) -> Result<Pruned, E> {
     let plan = Plan::of(store, wish)?;
     store.unlist(&plan.unnamed).map_err(Error::from)?;
-    let records = Records::open(store.home());
+    let (records, downloads) = (Records::open(store.home()), Downloads::open(store.home()));
     let left = || -> Result<Roots, Error> {
         for record in &plan.forgotten {
             records.remove(record.key)?;
+        }
+        for found in &plan.unused {
+            downloads.remove(&found.url)?;
         }
         // Once more: since then a build may have added one.
         roots(store)
@@ -201,7 +204,13 @@ struct Plan {
     unnamed: BTreeSet<Digest>,
     kept: Vec<Record>,
     forgotten: Vec<Record>,
+    /// What URLs had: what stays of it, and what goes.
+    used: Vec<Downloaded>,
+    unused: Vec<Downloaded>,
 }
+
+/// What the cache knows: of steps and of URLs.
+type Known = (Vec<Record>, Vec<Downloaded>);
 
 impl Plan {
     fn of(store: &Store, wish: &Wish) -> Result<Plan, Error> {
@@ -216,17 +225,20 @@ impl Plan {
                 images.iter().map(|image| image.manifest.digest).filter(|digest| !named.contains(digest)).collect()
             }
         };
-        let all = Records::open(store.home()).all()?;
-        let (forgotten, kept) = match wish.cache {
-            Forgotten::Nothing => (Vec::new(), all),
-            Forgotten::Everything => (all, Vec::new()),
+        let downloads = Downloads::open(store.home());
+        let (steps, urls) = (Records::open(store.home()).all()?, downloads.all()?);
+        let ((forgotten, unused), (kept, used)) = match wish.cache {
+            Forgotten::Nothing => (Known::default(), (steps, urls)),
+            Forgotten::Everything => ((steps, urls), Known::default()),
             Forgotten::UnusedFor(age) => {
                 let (uses, moment) = (LastUses::of(store)?, now().saturating_sub(age.saturating_mul(SECOND)));
-                all.into_iter().partition(|record| uses.get(record) <= moment)
+                let (forgotten, kept) = steps.into_iter().partition(|record| uses.get(record) <= moment);
+                let (unused, used) = urls.into_iter().partition(|found| written(&downloads.path(&found.url)) <= moment);
+                ((forgotten, unused), (kept, used))
             }
-            Forgotten::Beyond(most) => beyond(store, all, &unnamed, most)?,
+            Forgotten::Beyond(most) => beyond(store, (steps, urls), &unnamed, most)?,
         };
-        Ok(Plan { wish: wish.clone(), unnamed, kept, forgotten })
+        Ok(Plan { wish: wish.clone(), unnamed, kept, forgotten, used, unused })
     }
 
     fn layers(&self) -> Vec<Layer> {
@@ -235,7 +247,7 @@ impl Plan {
 
     /// For what each file is kept where the wish has come true.
     fn survey(&self, store: &Store) -> Result<Survey, Error> {
-        store.survey(&self.unnamed, || roots_with(store, self.layers()))
+        store.survey(&self.unnamed, || roots_with(store, self.layers(), &self.used))
     }
 
     /// The files that go. While an image is damaged, nothing does.
@@ -299,16 +311,17 @@ fn now() -> i64 {
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Forgets the records that were not used for the longest time, until what only the others keep is small enough. The images `unnamed` keep
-/// nothing: they go first.
+/// Forgets the records that were not used for the longest time, until what only the others keep is small enough: before any of a step those
+/// of URLs, which can be asked again. The images `unnamed` keep nothing: they go first. Gives what goes, and what stays.
 fn beyond(
     store: &Store,
-    mut all: Vec<Record>,
+    (mut steps, mut urls): Known,
     unnamed: &BTreeSet<Digest>,
     most: u64,
-) -> Result<(Vec<Record>, Vec<Record>), Error> {
-    let uses = LastUses::of(store)?;
-    all.sort_by_key(|record| std::cmp::Reverse(uses.get(record)));
+) -> Result<(Known, Known), Error> {
+    let (uses, downloads) = (LastUses::of(store)?, Downloads::open(store.home()));
+    steps.sort_by_key(|record| std::cmp::Reverse(uses.get(record)));
+    urls.sort_by_key(|found| std::cmp::Reverse(written(&downloads.path(&found.url))));
     let survey = store.survey(unnamed, || roots(store))?;
     let only_cache: BTreeMap<Digest, u64> = survey
         .files
@@ -318,16 +331,17 @@ fn beyond(
         .collect();
     let (mut counted, mut sum) = (BTreeSet::new(), 0);
     // From the latest on; each layer counts once. To forget a record whose layer something else keeps would free nothing.
-    let stays = |record: &Record| {
-        let digest = record.result.layer.as_ref().map(|layer| layer.descriptor.digest);
+    let mut stays = |digest: Option<Digest>| {
         let own = digest.filter(|digest| counted.insert(*digest)).and_then(|digest| only_cache.get(&digest));
         own.is_none_or(|bytes| {
             sum += bytes;
             sum <= most
         })
     };
-    let (kept, forgotten) = all.into_iter().partition(stays);
-    Ok((forgotten, kept))
+    let layer = |record: &Record| record.result.layer.as_ref().map(|layer| layer.descriptor.digest);
+    let (kept, forgotten) = steps.into_iter().partition(|record| stays(layer(record)));
+    let (used, unused) = urls.into_iter().partition(|found| stays(Some(found.digest)));
+    Ok(((forgotten, unused), (kept, used)))
 }
 
 /// A file or folder of the store, and whether it could go.

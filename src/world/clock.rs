@@ -113,6 +113,12 @@ impl Stopwatch {
     }
 }
 
+/// A time as a server writes it → seconds since 1970, at the least 0: `Tue, 15 Nov 1994 08:12:31 GMT`, RFC 9110, section 5.6.7. Its obsolete
+/// forms are left out.
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second().max(0))
+}
+
 /// Seconds since 1970 → RFC 3339 in UTC. The form has four digits for the year: a time that has no such form is shown as the
 /// nearest one that has.
 pub(crate) fn format_seconds(seconds: i64) -> String {
@@ -139,6 +145,18 @@ fn format_nanoseconds(nanoseconds: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_servers_are_read() {
+        for (text, seconds) in [
+            ("Tue, 15 Nov 1994 08:12:31 GMT", Some(784_887_151)),
+            ("Thu, 01 Jan 1969 00:00:00 GMT", None),
+            ("Wed, 01 Jan 1969 00:00:00 GMT", Some(0)),
+            ("yesterday", None),
+        ] {
+            assert_eq!(parse_http_date(text), seconds, "{text}");
+        }
+    }
 
     #[test]
     fn every_time_has_a_form() {

@@ -12,7 +12,7 @@
 mod clock;
 
 pub use clock::Clock;
-pub(crate) use clock::Stopwatch;
+pub(crate) use clock::{Stopwatch, parse_http_date};
 
 use crate::container::Identity;
 use crate::progress::{Interrupt, Meter};

@@ -1,5 +1,6 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
+mod adding;
 mod archives;
 mod bundle;
 mod bundles;

@@ -15,10 +15,13 @@ pub(crate) mod obstacle;
 pub(crate) mod owner;
 pub(crate) mod placed;
 pub(crate) mod placement;
+mod remote;
 pub(crate) mod selection;
 mod transfer;
 
+use std::fs::File;
 use std::io::Seek as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::from::{self, Search};
@@ -35,14 +38,13 @@ use crate::machine::state::StageStates;
 use crate::machine::{Error, State};
 use crate::plan::{CopySource, Plan};
 use crate::seen::SeenReader;
-use crate::source::Span;
 use crate::tree::{Content, Kind, Node, Place, Readable, Tree, TreePath};
 
 use missing::{SearchPlace, Searched};
 use owner::Owner;
 use placement::{Adjustments, Placement};
 use selection::{Rule, Selected, Selection};
-use transfer::{Transfer, Words};
+use transfer::{Source, Transfer, Unpack, Words};
 
 /// A COPY or ADD, resolved.
 #[derive(Clone, Debug)]
@@ -73,11 +75,11 @@ pub(crate) fn resolve_copy(
     before: &Arc<State>,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
-    let Surroundings { scope, plan, inputs, .. } = surroundings;
+    let Surroundings { scope, plan, .. } = surroundings;
     let transfer = Transfer::of_copy(copy, Words { scope, before })?;
     let source = plan.copy_source(stage, copy)?;
     let source = source.map(|source| surroundings.tree_of(stage, &source)).transpose()?;
-    resolve(transfer, source, inputs, before, scope.noted)
+    resolve(transfer, source, before, surroundings)
 }
 
 /// Files that something else than a COPY takes, as a key has them.
@@ -144,44 +146,48 @@ pub(crate) fn resolve_add(
     before: &Arc<State>,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
-    let Surroundings { scope, inputs, .. } = surroundings;
-    let transfer = Transfer::of_add(add, Words { scope, before })?;
-    resolve(transfer, None, inputs, before, scope.noted)
+    let transfer = Transfer::of_add(add, Words { scope: &surroundings.scope, before })?;
+    resolve(transfer, None, before, surroundings)
 }
 
-/// Chooses the files and makes the key of them. Without a `source` they are the context's.
+/// Chooses the files and makes the key of them. Without a `source` they are the context's, and those that servers have.
 fn resolve(
     transfer: Transfer,
     source: Option<(Tree, cache::Origin)>,
-    inputs: &Inputs,
     before: &Arc<State>,
-    noted: &Noted,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
+    let Surroundings { scope: Scope { noted, .. }, inputs, search, .. } = *surroundings;
+    let paths = || transfer.sources.iter().filter(|source| source.address.is_none()).map(|source| &source.text);
     let place = if source.is_some() { SearchPlace::Elsewhere } else { SearchPlace::Context };
     let (tree, origin) = match source {
         Some(source) => source,
-        None if transfer.paths.is_empty() => (Tree::empty(), cache::Origin::Context),
+        None if paths().next().is_none() => (Tree::empty(), cache::Origin::Context),
         None => {
             let snapshot = &inputs.context()?.snapshot;
-            transfer.paths.iter().for_each(|path| missing::note_ignored(path, snapshot, noted));
+            paths().for_each(|path| missing::note_ignored(path, snapshot, noted));
             (snapshot.tree().clone(), cache::Origin::Context)
         }
     };
     let excludes = transfer.patterns()?;
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
-    let selected = |(path, place): (&String, &Option<Span>)| {
-        select(path, transfer.names, &searched).map_err(|error| error.on(*place))
+    let selected = |source: &Source| {
+        let selected = match &source.address {
+            Some(address) => remote::obtain(address, transfer.checksum, search, inputs).map(|file| vec![file]),
+            None => select(&source.text, transfer.names, &searched),
+        };
+        selected.map_err(|error| error.on(source.place))
     };
-    let mut sources =
-        transfer.paths.iter().zip(&transfer.places).map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
+    let mut sources = transfer.sources.iter().map(selected).collect::<Result<Vec<Vec<Selection>>, Error>>()?;
     inputs.learn(sources.iter().flatten().flat_map(Selection::seen))?;
     sources.iter_mut().flatten().for_each(Selection::complete);
 
     let mut ingredients = transfer.ingredients(before);
     let mut listings = Vec::new();
-    for (path, selections) in transfer.paths.iter().zip(&sources) {
-        let listed = listing::list(selections, cache::Roots::new(origin.clone(), path), inputs)?;
-        let name = transfer.counted_name(path);
+    for (source, selections) in transfer.sources.iter().zip(&sources) {
+        let origin = if source.address.is_some() { cache::Origin::Url } else { origin.clone() };
+        let listed = listing::list(selections, cache::Roots::new(origin, &source.text), inputs)?;
+        let name = transfer.counted_name(source);
         if !listed.hard_links.is_empty() {
             let links = listed.hard_links.join(", ");
             ingredients.push(Ingredient::HardLinks { name: name.clone(), links });
@@ -233,14 +239,14 @@ pub(crate) fn execute(
     let mut placement = Placement::new(&below);
     let adjust = Adjustments { owner, chmod: transfer.chmod.clone(), now: world.clock.seconds() };
     for selection in selections {
-        if !(transfer.unpack && unpack_archive(selection, transfer, inputs, &mut placement, &adjust)?) {
+        if !unpack_archive(selection, transfer, inputs, &mut placement, &adjust)? {
             placement.copy(selection, &transfer.destination, &adjust)?;
         }
     }
     for document in &transfer.documents {
         let mut node = Node::file(0o644, document.text.as_bytes().to_vec());
         node.metadata.mtime = world.clock.seconds();
-        placement.copy(&Selection::of_file(&document.name, node), &transfer.destination, &adjust)?;
+        placement.copy(&Selection::of_file(document.name.as_bytes(), node), &transfer.destination, &adjust)?;
     }
     for (path, last) in &placement.replaced {
         let message = format!(
@@ -252,7 +258,7 @@ pub(crate) fn execute(
     Ok((placement, below))
 }
 
-/// ADD of a local archive: its entries, below the destination. Gives `false` where the file is not an archive.
+/// ADD of an archive: its entries, below the destination. Gives `false` where the file is not an archive, or is not to be unpacked.
 fn unpack_archive(
     selection: &Selection,
     transfer: &Transfer,
@@ -260,23 +266,52 @@ fn unpack_archive(
     placement: &mut Placement,
     adjust: &Adjustments,
 ) -> Result<bool, Error> {
-    let Selected::File(Node { kind: Kind::File(Content { place: Place::Seen(seen), .. }), .. }) = &selection.what
-    else {
+    let Selected::File(Node { kind: Kind::File(Content { place, .. }), .. }) = &selection.what else {
         return Ok(false);
     };
-    // Opened once: what is looked at, what is unpacked and what the key was made of are one file.
-    let opened = SeenReader::open(seen).map_err(crate::layer::Error::from)?;
-    let file = || opened.file().map_err(crate::layer::Error::from);
-    let (path, limits) = (seen.path(), &layer::Limits::of(inputs.world().store.limits()));
-    if !archive::is_archive(&path, file()?, limits)? {
-        return Ok(false);
+    let store = &inputs.world().store;
+    let mut target =
+        Unpacking { destination: &transfer.destination, limits: &layer::Limits::of(store.limits()), placement, adjust };
+    match (place, transfer.unpack) {
+        (Place::Seen(seen), Unpack::Local | Unpack::Everything) => {
+            // Opened once: what is looked at, what is unpacked and what the key was made of are one file.
+            let opened = SeenReader::open(seen).map_err(layer::Error::from)?;
+            let is_archive = target.unpack(&seen.path(), || Ok(opened.file().map_err(layer::Error::from)?))?;
+            opened.check().map_err(layer::Error::from)?;
+            Ok(is_archive)
+        }
+        // Only what a URL has is a blob of its own.
+        (Place::Blob { blob, .. }, Unpack::Everything) => {
+            let name = String::from_utf8_lossy(&selection.name);
+            target.unpack(Path::new(&*name), || Ok(store.open_blob(blob)?))
+        }
+        (
+            Place::Seen(_) | Place::Blob { .. } | Place::Host(_) | Place::Bytes(_) | Place::Spool(_),
+            Unpack::Nothing | Unpack::Local | Unpack::Everything,
+        ) => Ok(false),
     }
-    // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
-    let made = Adjustments { chmod: None, ..adjust.clone() };
-    let root = placement.make_directories(&TreePath::new(transfer.destination.as_bytes()), &made)?;
-    let mut file = file()?;
-    file.rewind().map_err(|source| Error::Io { operation: "rewind", path: path.clone(), source })?;
-    placement.unpack(&root, &mut archive::of_file(&path, file, limits)?, adjust)?;
-    opened.check().map_err(crate::layer::Error::from)?;
-    Ok(true)
+}
+
+/// Where an archive is unpacked.
+struct Unpacking<'u> {
+    destination: &'u str,
+    limits: &'u layer::Limits,
+    placement: &'u mut Placement,
+    adjust: &'u Adjustments,
+}
+
+impl Unpacking<'_> {
+    /// Unpacks a file that `open` opens, if it is an archive. `path` is for messages.
+    fn unpack(&mut self, path: &Path, open: impl Fn() -> Result<File, Error>) -> Result<bool, Error> {
+        if !archive::is_archive(path, open()?, self.limits)? {
+            return Ok(false);
+        }
+        // `--chmod` is for files that are copied; what an archive holds, and the directory for it, keep their modes.
+        let made = Adjustments { chmod: None, ..self.adjust.clone() };
+        let root = self.placement.make_directories(&TreePath::new(self.destination.as_bytes()), &made)?;
+        let mut file = open()?;
+        file.rewind().map_err(|source| Error::Io { operation: "rewind", path: path.to_owned(), source })?;
+        self.placement.unpack(&root, &mut archive::of_file(path, file, self.limits)?, self.adjust)?;
+        Ok(true)
+    }
 }

@@ -211,8 +211,8 @@ impl Selection {
     }
 
     /// A file that lies nowhere yet.
-    pub(crate) fn of_file(name: &str, node: Node) -> Selection {
-        Selection { path: TreePath::new(name), name: name.as_bytes().to_vec(), what: Selected::File(node) }
+    pub(crate) fn of_file(name: &[u8], node: Node) -> Selection {
+        Selection { path: TreePath::new(name), name: name.to_vec(), what: Selected::File(node) }
     }
 
     /// Its files of the machine.

@@ -15,8 +15,10 @@ use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Add, Copy, Limit, Word, rules};
 use crate::machine::go::quoted_list;
 use crate::machine::scope::Scope;
-use crate::machine::supported::{copy_of_remote, is_remote, not_supported};
+use crate::machine::supported::{CHECKSUM_OF_LOCAL, add_of_repository, copy_of_remote, is_remote, is_repository};
 use crate::machine::{Error, State};
+use crate::oci::Digest;
+use crate::registry::download::Address;
 use crate::source::Span;
 use crate::tree::TreePath;
 
@@ -24,11 +26,9 @@ use crate::tree::TreePath;
 #[derive(Clone, Debug)]
 pub(super) struct Transfer {
     pub(crate) keyword: Keyword,
-    /// The paths, in the order in which they are written.
-    pub(crate) paths: Vec<String>,
-    /// Where they are written.
-    pub(crate) places: Vec<Option<Span>>,
-    /// The documents, which come after the paths, wherever they are written.
+    /// The paths and URLs, in the order in which they are written.
+    pub(crate) sources: Vec<Source>,
+    /// The documents, which come after them, wherever they are written.
     pub(crate) documents: Vec<Document>,
     /// Absolute; a trailing `/` says that it is a directory.
     pub(crate) destination: String,
@@ -38,8 +38,10 @@ pub(super) struct Transfer {
     pub(crate) names: Names,
     /// The layer does not depend on what is below it.
     pub(crate) link: bool,
-    /// ADD unpacks local archives.
-    pub(crate) unpack: bool,
+    /// Which archives ADD unpacks.
+    pub(crate) unpack: Unpack,
+    /// What the content of the URL has to be.
+    pub(crate) checksum: Option<Digest>,
     excludes: Vec<String>,
     /// As they are written, variables expanded.
     written: Written,
@@ -59,6 +61,27 @@ impl Keyword {
             Keyword::Add => "ADD",
         }
     }
+}
+
+/// Where files are taken from.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// As it is written, variables expanded.
+    pub(crate) text: String,
+    /// Where it is written.
+    pub(crate) place: Option<Span>,
+    /// Where a server has it. `None`: it is a path.
+    pub(crate) address: Option<Address>,
+}
+
+/// Which archives are unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unpack {
+    Nothing,
+    /// Those of the context.
+    Local,
+    /// Those of URLs, too.
+    Everything,
 }
 
 /// A file whose content stands in the Dockerfile.
@@ -125,7 +148,29 @@ impl Transfer {
     pub(crate) fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [add.chown.as_ref(), add.chmod.as_ref()];
         let transfer = Transfer::new(Keyword::Add, &add.sources, &add.destination, flags, &add.excludes, words)?;
-        Ok(Transfer { unpack: add.unpack.unwrap_or(true), ..transfer }.linked(add.link, words.before))
+        let unpack = match add.unpack {
+            None => Unpack::Local,
+            Some(true) => Unpack::Everything,
+            Some(false) => Unpack::Nothing,
+        };
+        let checksum = match &add.checksum {
+            Some(word) => transfer.checksum(word, words).map_err(|error| error.on(word.span))?,
+            None => None,
+        };
+        Ok(Transfer { unpack, checksum, ..transfer }.linked(add.link, words.before))
+    }
+
+    /// The value of `--checksum`.
+    fn checksum(&self, word: &Word, words: Words<'_>) -> Result<Option<Digest>, Error> {
+        let Some(text) = words.flag(Some(word))? else { return Ok(None) };
+        if self.sources.iter().any(|source| source.address.is_none()) {
+            return Err(Diagnostic::new(&rules::MISPLACED_CHECKSUM, CHECKSUM_OF_LOCAL).into());
+        }
+        let digest = text.parse::<Digest>().map_err(|error| {
+            Diagnostic::new(&rules::INVALID_FLAG_VALUE, format!("`--checksum`: {error}"))
+                .hint("`sha256:` and 64 hexadecimal digits, as sha256sum(1) prints them")
+        });
+        Ok(Some(digest?))
     }
 
     /// What both have: sources, destination, `--chown` and `--chmod`, `--exclude`.
@@ -143,32 +188,33 @@ impl Transfer {
         let chmod = written_mode.as_deref().map(Chmod::parse).transpose()?;
         let excludes = excludes.iter().map(|word| words.one(word)).collect::<Result<Vec<_>, _>>()?;
         let written = Written { destination: words.one(destination)?, chmod: written_mode };
-        let (mut paths, mut places, mut documents) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut taken, mut documents) = (Vec::new(), Vec::new());
         for source in sources {
             match source {
                 dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
                 dockerfile::Source::Path(word) => {
-                    let path = words.one(word)?;
-                    places.push(word.span);
-                    match keyword {
-                        _ if !is_remote(&path) => paths.push(path),
-                        Keyword::Add => return Err(not_supported("ADD", "URL").into()),
-                        Keyword::Copy => return Err(copy_of_remote(&path).into()),
-                    }
+                    let (text, place) = (words.one(word)?, word.span);
+                    let address = match keyword {
+                        _ if !is_remote(&text) => None,
+                        Keyword::Copy => return Err(copy_of_remote(&text).into()),
+                        Keyword::Add if is_repository(&text) => return Err(Error::from(add_of_repository()).on(place)),
+                        Keyword::Add => Some(Address::parse(&text).map_err(|error| Error::from(error).on(place))?),
+                    };
+                    taken.push(Source { text, place, address });
                 }
             }
         }
         Ok(Transfer {
             keyword,
-            paths,
-            places,
+            sources: taken,
             documents,
             destination: absolute(words.before.working_dir(), &written.destination),
             chown,
             chmod,
             names: Names::Last,
             link: false,
-            unpack: false,
+            unpack: Unpack::Nothing,
+            checksum: None,
             excludes,
             written,
         })
@@ -207,7 +253,7 @@ impl Transfer {
             (Setting::Chmod, mode),
             (Setting::Link, set(self.link)),
             (Setting::Parents, set(self.names == Names::Parents)),
-            (Setting::Unpack, set(self.unpack)),
+            (Setting::Unpack, self.unpacked().map(str::to_owned)),
             (Setting::Exclude, (!self.excludes.is_empty()).then(|| quoted_list(&self.excludes))),
         ] {
             if let Some(value) = value {
@@ -215,6 +261,17 @@ impl Transfer {
             }
         }
         ingredients
+    }
+
+    /// What of its sources is unpacked, where that makes a difference.
+    fn unpacked(&self) -> Option<&'static str> {
+        let has_urls = self.sources.iter().any(|source| source.address.is_some());
+        let has_others = !has_urls || self.sources.iter().any(|source| source.address.is_none());
+        match (has_others && self.unpack != Unpack::Nothing, has_urls && self.unpack == Unpack::Everything) {
+            (false, false) => None,
+            (true, false) | (false, true) => Some("true"),
+            (true, true) => Some("everything"),
+        }
     }
 
     /// The line of the image's history.
@@ -228,8 +285,8 @@ impl Transfer {
                 history.push_str(&format!(" --{name}={value}"));
             }
         }
-        for path in &self.paths {
-            history.push_str(&format!(" {path}"));
+        for source in &self.sources {
+            history.push_str(&format!(" {}", source.text));
         }
         for document in &self.documents {
             history.push_str(&format!(" <<{}", document.name));
@@ -239,10 +296,13 @@ impl Transfer {
 
     /// What of a source is in the key: its last component, as in BuildKit, so that moving the folder that it is in is no
     /// change. With `--parents` all that comes along.
-    pub(crate) fn counted_name(&self, path: &str) -> String {
-        let counted = match (self.names, path.split_once("/./")) {
+    pub(crate) fn counted_name(&self, source: &Source) -> String {
+        if let Some(address) = &source.address {
+            return String::from_utf8_lossy(&address.file_name()).into_owned();
+        }
+        let counted = match (self.names, source.text.split_once("/./")) {
             (Names::Parents, Some((_, below))) => below,
-            _ => path,
+            _ => &source.text,
         };
         let path = TreePath::new(counted.as_bytes());
         let name = match self.names {
