@@ -87,7 +87,6 @@ fn what_is_not_shared_is_refused() {
         ("--pid host", "`--pid=host` is not possible"),
         ("--ipc host", "`--ipc=host` is not possible"),
         ("--isolation hyperv", "`--isolation=hyperv` is not possible"),
-        ("--pull always", "there is no download yet"),
         ("--security-opt apparmor=mine", "profiles of AppArmor and labels of SELinux are not set"),
         ("-w relative", "the working directory `relative` is not an absolute path"),
         ("--ulimit nofile=9:3", "the soft limit 9 is above the hard limit 3"),
