@@ -58,7 +58,6 @@ pub mod oci;
 pub(crate) mod owner;
 pub mod plan;
 pub mod progress;
-#[allow(dead_code)] // what a push uses
 pub(crate) mod registry;
 pub(crate) mod repl;
 pub mod runtime;

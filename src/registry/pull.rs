@@ -51,11 +51,6 @@ impl Remote {
         Remote { session, fetched, name }
     }
 
-    /// The manifest, or the index, that the name means.
-    pub(crate) fn descriptor(&self) -> &Descriptor {
-        &self.fetched.descriptor
-    }
-
     /// Brings the image for a platform into the store. It has no name there yet.
     ///
     /// # Errors
