@@ -55,4 +55,5 @@ mod tarballs;
 mod terminal;
 mod transcripts;
 mod tutorial;
+mod tutorial_registry;
 mod volumes;

@@ -36,21 +36,26 @@ impl Load {
             Some(path) if path.as_os_str() != "-" => Input::Path(path),
             Some(_) | None => Input::Stream(standard_input()?, "(standard input)"),
         };
-        interrupts::catch(world.interrupt());
-        let mut out = ui.plain().with_live(world.meter());
-        out.begin(Scene::Below);
-        let images = archive::load(&world.store, input)?;
-        out.end()?;
-        for image in images {
-            for name in &image.names {
-                writeln!(out, "Loaded image: {}", shown::line(&name.familiar()))?;
-            }
-            if image.names.is_empty() {
-                writeln!(out, "Loaded image ID: {}", image.id)?;
-            }
-        }
-        Ok(())
+        load(world, ui, input)
     }
+}
+
+/// Loads an archive, and says what was in it.
+pub(super) fn load(world: &World, ui: &Ui, input: Input<'_>) -> Result<(), Failure> {
+    interrupts::catch(world.interrupt());
+    let mut out = ui.plain().with_live(world.meter());
+    out.begin(Scene::Below);
+    let images = archive::load(&world.store, input)?;
+    out.end()?;
+    for image in images {
+        for name in &image.names {
+            writeln!(out, "Loaded image: {}", shown::line(&name.familiar()))?;
+        }
+        if image.names.is_empty() {
+            writeln!(out, "Loaded image ID: {}", image.id)?;
+        }
+    }
+    Ok(())
 }
 
 fn standard_input() -> Result<File, Failure> {

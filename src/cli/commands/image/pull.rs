@@ -1,13 +1,17 @@
 //! `layerlab pull`: an image from a registry.
 
+use std::path::Path;
+
 use clap::Args;
 
+use super::load::load;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::names::parse_name;
 use crate::cli::pulling;
 use crate::cli::ui::Ui;
 use crate::images;
+use crate::images::archive::Input;
 use crate::oci::{Platform, Reference};
 use crate::registry::Registries;
 use crate::runtime::events::{self, Kind};
@@ -19,7 +23,7 @@ use crate::world::World;
 #[derive(Debug, Args)]
 #[command(long_about = None)]
 pub(crate) struct Pull {
-    /// The image, by its name: `[REGISTRY/]NAME[:TAG|@DIGEST]`
+    /// The image, by its name: `[REGISTRY/]NAME[:TAG|@DIGEST]`; or where it lies: `oci:FOLDER`, `oci-archive:FILE`, `docker-archive:FILE`
     name: String,
     /// Pull every tag of the repository
     #[arg(short, long)]
@@ -35,9 +39,19 @@ pub(crate) struct Pull {
     disable_content_trust: Option<Option<bool>>,
 }
 
+/// The file or folder of `oci:FOLDER` and the like, as skopeo and Podman write them. What is not there is the name of an image.
+fn local(text: &str) -> Option<&Path> {
+    let (transport, path) = text.split_once(':')?;
+    let path = Path::new(path);
+    (["oci", "oci-archive", "docker-archive"].contains(&transport) && path.exists()).then_some(path)
+}
+
 impl Pull {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         interrupts::catch(world.interrupt());
+        if let Some(path) = local(&self.name) {
+            return load(world, ui, Input::Path(path));
+        }
         let name = parse_name(&self.name)?;
         let registries = Registries::open(world.home(), world.meter())?;
         if self.all_tags {
