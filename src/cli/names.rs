@@ -18,12 +18,20 @@ pub(super) fn parse_names(names: &[String]) -> Result<Vec<Reference>, Diagnostic
 /// # Errors
 /// A text that is not a name, or that has a digest.
 pub(super) fn parse_name(name: &str) -> Result<Reference, Diagnostic> {
-    let reference = Reference::parse_normalized(name)
-        .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))?;
+    let reference = parse_reference(name)?;
     if reference.has_digest() {
         return Err(Diagnostic::error(format!("`{name}` has a digest: a name can't contain one")));
     }
     Ok(reference.with_default_tag())
+}
+
+/// The name of an image that somebody else has: it may have a digest, or no tag.
+///
+/// # Errors
+/// A text that is not a name.
+pub(super) fn parse_reference(name: &str) -> Result<Reference, Diagnostic> {
+    Reference::parse_normalized(name)
+        .map_err(|error| Diagnostic::error(format!("`{name}` is not an image name: {error}")))
 }
 
 /// Labels as given by `--label NAME[=VALUE]`.

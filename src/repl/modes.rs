@@ -30,6 +30,46 @@ impl Drop for Modes {
 /// # Errors
 /// The question can't be written, or standard input not be read.
 pub(super) fn ask(question: &str, out: &mut Screen<'_>) -> io::Result<Option<u8>> {
+    let _kept = single_keys()?;
+    write!(out, "{question}")?;
+    out.flush()?;
+    key()
+}
+
+/// Asks for a line that is not seen while it is typed. `None`: Ctrl-C, or there is nobody any more.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Option<Vec<u8>>> {
+    const LONGEST: usize = 64 << 10;
+    let _kept = single_keys()?;
+    write!(out, "{question}")?;
+    out.flush()?;
+    let mut line = Vec::new();
+    let typed = loop {
+        match key()? {
+            None | Some(INTERRUPT) => break None,
+            Some(END) if line.is_empty() => break None,
+            Some(b'\r' | b'\n' | END) => break Some(line),
+            Some(BACKSPACE | DELETE) => drop(line.pop()),
+            Some(KILL) => line.clear(),
+            Some(byte) if line.len() < LONGEST => line.push(byte),
+            Some(_) => {}
+        }
+    };
+    writeln!(out)?;
+    Ok(typed)
+}
+
+/// What a terminal sends for Ctrl-C, Ctrl-D, Ctrl-H, Ctrl-U, and for the key that deletes.
+const INTERRUPT: u8 = 3;
+const END: u8 = 4;
+const BACKSPACE: u8 = 8;
+const KILL: u8 = 21;
+const DELETE: u8 = 127;
+
+/// From now on the terminal gives each key as it is typed, and shows none; until what this gives is dropped.
+fn single_keys() -> io::Result<Modes> {
     let kept = Modes::keep();
     if let Some(mut modes) = kept.0.clone() {
         modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
@@ -37,8 +77,11 @@ pub(super) fn ask(question: &str, out: &mut Screen<'_>) -> io::Result<Option<u8>
         modes.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(stdin(), OptionalActions::Now, &modes)?;
     }
-    write!(out, "{question}")?;
-    out.flush()?;
+    Ok(kept)
+}
+
+/// One key. `None`: there is nobody any more.
+fn key() -> io::Result<Option<u8>> {
     let mut byte = [0];
     // Not by the buffer of the standard library: what is typed ahead is for the prompt.
     let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut byte))?;

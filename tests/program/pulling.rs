@@ -91,6 +91,10 @@ fn an_image_is_pulled_and_used() {
             &format!("$L pull --platform linux/arm64 {name}"),
             &format!("$L pull -a {name}"),
             &format!("$L pull -a {name}:latest"),
+            &format!(
+                "$L pull -q {name}@$(skopeo inspect --tls-verify=false --format '{{{{.Digest}}}}' docker://{name})"
+            ),
+            &format!("$L pull -q {name}@sha256:{}", "0".repeat(64)),
             "$L pull UPPER",
             "$L store verify | sed 's/[0-9.]* MB/SIZE/'",
         ],

@@ -18,7 +18,7 @@ EXPOSE 80
 <h1>hello from the image</h1>
 //- notebook/Dockerfile
 FROM docker.io/alpine
-CMD echo '[I 05:22:39.123 NotebookApp] The Jupyter Notebook is running at http://0.0.0.0:8888/'; exec sleep 1000
+CMD trap 'echo; echo Interrupted; exit 0' INT; echo 'The Jupyter Notebook is running at http://0.0.0.0:8888/'; while :; do sleep 0.1; done
 ";
 
 /// The class and its Hub.
@@ -90,7 +90,8 @@ impl Class {
             assert!(begun.elapsed() < Duration::from_secs(60), "Ctrl-C does not end it: {seen}");
             std::thread::sleep(Duration::from_millis(20));
         }
-        format!("$ {line}\n{}^C\n", seen.replace("\r\n", "\n").trim_end_matches(['^', 'C', '\n']).to_owned() + "\n")
+        until(&pty, &mut seen, "Interrupted");
+        format!("$ {line}\n{}\n", seen.replace("\r\n", "\n").trim_end())
     }
 }
 

@@ -123,11 +123,6 @@ const LIBRARIES: &[Only] = &[
         because: "what HTTP is to registries is said in one place",
     },
     Only {
-        library: "rpassword",
-        places: &["src/cli/commands/registry/login.rs"],
-        because: "only a login asks for a password",
-    },
-    Only {
         library: "toml",
         places: &["src/registry/settings.rs"],
         because: "the one file of the user's that is more than a list",

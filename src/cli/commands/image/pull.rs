@@ -7,7 +7,7 @@ use clap::Args;
 use super::load::load;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
-use crate::cli::names::parse_name;
+use crate::cli::names::parse_reference;
 use crate::cli::pulling;
 use crate::cli::ui::Ui;
 use crate::images;
@@ -52,7 +52,7 @@ impl Pull {
         if let Some(path) = local(&self.name) {
             return load(world, ui, Input::Path(path));
         }
-        let name = parse_name(&self.name)?;
+        let name = parse_reference(&self.name)?;
         let registries = Registries::open(world.home(), world.meter())?;
         if self.all_tags {
             if name.tag().is_some() || name.has_digest() {

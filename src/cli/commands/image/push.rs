@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
+use crate::cli::names::parse_reference;
 use crate::cli::pulling::shown;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
@@ -40,8 +41,7 @@ pub(crate) struct Push {
 impl Push {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         interrupts::catch(world.interrupt());
-        let name = Reference::parse_normalized(&self.name)
-            .map_err(|error| Diagnostic::error(format!("`{}` is not an image name: {error}", self.name)))?;
+        let name = parse_reference(&self.name)?;
         if self.all_tags && (name.tag().is_some() || name.has_digest()) {
             return Err(Diagnostic::error("tag can't be used with --all-tags/-a").into());
         }

@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::hidden::Hidden;
 use crate::registry::settings::HUB;
 use crate::registry::{Credentials, Registries};
+use crate::repl;
 use crate::world::World;
 
 /// Log in to a registry.
@@ -70,8 +71,10 @@ impl Login {
             None if self.password_stdin => from_stdin()?,
             None => {
                 need_terminal()?;
-                let typed = rpassword::prompt_password("Password: ")?;
-                Hidden::new(typed.into_bytes())
+                let Some(typed) = repl::ask_hidden("Password: ", &mut ui.plain())? else {
+                    return Err(Failure::status(130));
+                };
+                Hidden::new(typed)
             }
         };
         if user.is_empty() || password.reveal().is_empty() {
