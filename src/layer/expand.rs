@@ -21,15 +21,34 @@ pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: Diff
         return Ok(store.open_blob(&descriptor.digest)?);
     }
     if let Some(file) = store.open_expanded(&diff_id)? {
+        // There may be a copy by another blob: that this one is the same archive has to be seen once, too.
+        if !store.is_known_to_expand(&descriptor.digest, &diff_id) {
+            expand(store, descriptor, diff_id, |_| Ok(()))?;
+        }
         return Ok(file);
     }
-    let expanded = store.home().expanded(&diff_id);
+    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
+    expand(store, descriptor, diff_id, |piece| temporary.write(piece))?;
+    temporary.persist(&store.home().expanded(&diff_id))?;
+    store.remember_expanded(&diff_id);
+    match store.open_expanded(&diff_id)? {
+        Some(file) => Ok(file),
+        None => Err(store::Error::Missing { digest: diff_id.0 }.into()),
+    }
+}
+
+/// Expands a blob, which has to be the archive of this diff id. That it is, is remembered.
+fn expand(
+    store: &Store,
+    descriptor: &Descriptor,
+    diff_id: DiffId,
+    mut take: impl FnMut(&[u8]) -> Result<(), store::Error>,
+) -> Result<(), Error> {
     let blob = descriptor.digest.to_string();
     let unreadable = |error: io::Error| Error::unreadable(&blob, error);
     let compressed = store.open_blob(&descriptor.digest)?;
     let task = store.meter().begin(Work::Expanding, None);
     let mut decoder = decompress(compressed, &Limits::of(store.limits())).map_err(unreadable)?;
-    let mut temporary = write::Temporary::create(&store.home().expanded_dir())?;
     let mut hasher = crate::oci::Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
@@ -41,18 +60,14 @@ pub(crate) fn uncompressed(store: &Store, descriptor: &Descriptor, diff_id: Diff
         };
         task.add(count as u64)?;
         hasher.update(&buffer[..count]);
-        temporary.write(&buffer[..count])?;
+        take(&buffer[..count])?;
     }
     let actual = DiffId(hasher.finish());
     if actual != diff_id {
         return Err(Error::DiffId { blob, expected: diff_id, actual });
     }
-    temporary.persist(&expanded)?;
-    store.remember_expanded(&diff_id);
-    match store.open_expanded(&diff_id)? {
-        Some(file) => Ok(file),
-        None => Err(store::Error::Missing { digest: diff_id.0 }.into()),
-    }
+    store.remember_to_expand(&descriptor.digest, &diff_id);
+    Ok(())
 }
 
 /// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.

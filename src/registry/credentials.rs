@@ -13,17 +13,18 @@
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::Error;
+use super::helpers::Helpers;
 use super::settings::HUB;
 use crate::document::{self, Links};
 use crate::hidden::Hidden;
 use crate::limits::{Limit, Limits};
+use crate::progress::Meter;
 use crate::store::Preferences;
 
 /// What a registry is told.
@@ -68,11 +69,10 @@ pub(crate) struct Keyring {
     docker: Option<PathBuf>,
     others: Vec<PathBuf>,
     limits: Limits,
+    helpers: Helpers,
 }
 
 const FILE: Limit = Limit::bytes("file of credentials", "LAYERLAB_MAX_CREDENTIALS", 4 << 20);
-/// The most bytes that a helper's answer may have.
-const ANSWER: u64 = 1 << 20;
 /// The key of Docker Hub in these files, from the time of its first API.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
 /// The user name by which a helper says that the secret is an identity token.
@@ -80,7 +80,7 @@ const TOKEN_USER: &str = "<token>";
 
 impl Keyring {
     /// The files that the variables of the environment lead to.
-    pub(crate) fn new(preferences: &Preferences) -> Keyring {
+    pub(crate) fn new(preferences: &Preferences, meter: &Meter) -> Keyring {
         let set = |name| preferences.registries.get(name).map(PathBuf::from);
         let docker = set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker")));
         let others = match set("REGISTRY_AUTH_FILE") {
@@ -92,7 +92,7 @@ impl Keyring {
                 .collect(),
         };
         let docker = docker.map(|folder| folder.join("config.json"));
-        Keyring { docker, others, limits: preferences.limits.clone() }
+        Keyring { docker, others, limits: preferences.limits.clone(), helpers: Helpers::new(meter) }
     }
 
     /// What is known for a repository of a registry.
@@ -103,7 +103,7 @@ impl Keyring {
         if let Some(path) = &self.docker {
             let file = self.read(path)?;
             if let Some(helper) = helper(&file, registry) {
-                if let Some(found) = ask(&helper, registry)? {
+                if let Some(found) = self.ask(&helper, registry)? {
                     return Ok(Some(found));
                 }
             } else if let Some(found) = in_file(path, &file, registry, "")? {
@@ -132,7 +132,7 @@ impl Keyring {
         if let Some(helper) = helper(&file, registry) {
             let secret = String::from_utf8_lossy(secret);
             let told = json!({ "ServerURL": key(registry), "Username": user, "Secret": secret });
-            call(&helper, "store", told.to_string().as_bytes())?;
+            self.helpers.call(&helper, "store", told.to_string().as_bytes())?;
             return Ok(helper);
         }
         let entry = match credentials {
@@ -142,6 +142,9 @@ impl Keyring {
             Credentials::Identity(_) => json!({ "identitytoken": String::from_utf8_lossy(secret) }),
         };
         let auths = file.entry("auths").or_insert_with(|| json!({}));
+        if auths.is_null() {
+            *auths = json!({});
+        }
         match auths.as_object_mut() {
             Some(auths) => drop(auths.insert(key(registry), entry)),
             None => return Err(wrong(&path, "`auths` is not an object")),
@@ -159,9 +162,9 @@ impl Keyring {
         let mut file = self.read(&path)?;
         let mut had = false;
         if let Some(helper) = helper(&file, registry) {
-            had = ask(&helper, registry)?.is_some();
+            had = self.ask(&helper, registry)?.is_some();
             if had {
-                call(&helper, "erase", key(registry).as_bytes())?;
+                self.helpers.call(&helper, "erase", key(registry).as_bytes())?;
             }
         }
         if let Some(auths) = file.get_mut("auths").and_then(Value::as_object_mut) {
@@ -173,6 +176,20 @@ impl Keyring {
             }
         }
         Ok(had)
+    }
+
+    /// Asks a helper.
+    fn ask(&self, helper: &str, registry: &str) -> Result<Option<Credentials>, Error> {
+        let Some(answer) = self.helpers.call(helper, "get", key(registry).as_bytes())? else { return Ok(None) };
+        let answer: Value =
+            serde_json::from_slice(&answer).map_err(|_| wrong(Path::new(helper), "its answer is not JSON"))?;
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+        let secret = Hidden::new(text("Secret").as_bytes().to_vec());
+        Ok(match text("Username") {
+            "" => None,
+            TOKEN_USER => Some(Credentials::Identity(secret)),
+            user => Some(Credentials::Password { user: user.to_owned(), password: secret }),
+        })
     }
 
     fn docker_file(&self) -> Result<PathBuf, Error> {
@@ -255,47 +272,19 @@ fn in_file(
     }))
 }
 
-/// Asks a helper.
-fn ask(helper: &str, registry: &str) -> Result<Option<Credentials>, Error> {
-    let Some(answer) = call(helper, "get", key(registry).as_bytes())? else { return Ok(None) };
-    let answer: Value =
-        serde_json::from_slice(&answer).map_err(|_| wrong(Path::new(helper), "its answer is not JSON"))?;
-    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-    let secret = Hidden::new(text("Secret").as_bytes().to_vec());
-    Ok(match text("Username") {
-        "" => None,
-        TOKEN_USER => Some(Credentials::Identity(secret)),
-        user => Some(Credentials::Password { user: user.to_owned(), password: secret }),
-    })
-}
-
-/// Runs a helper. `None`: it knows nothing of the registry.
-fn call(helper: &str, verb: &str, input: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-    let io = |operation| move |source| Error::Io { operation, path: PathBuf::from(helper), source };
-    let mut command = Command::new(helper);
-    command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(io("start"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // One that does not read says by its answer what it thinks of that.
-        let _ = stdin.write_all(input);
-    }
-    let mut output = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        std::io::Read::read_to_end(&mut std::io::Read::take(stdout, ANSWER), &mut output).map_err(io("read"))?;
-    }
-    let status = child.wait().map_err(io("wait for"))?;
-    if status.success() {
-        return Ok(Some(output));
-    }
-    let said = String::from_utf8_lossy(&output).trim().to_owned();
-    if said.contains("credentials not found") {
-        return Ok(None);
-    }
-    Err(wrong(Path::new(helper), &format!("`{verb}` failed: {}", crate::shown::line(&said))))
-}
-
-fn wrong(place: &Path, reason: &str) -> Error {
+pub(super) fn wrong(place: &Path, reason: &str) -> Error {
     Error::Credentials { place: place.to_owned(), reason: reason.to_owned() }
+}
+
+/// Where a symbolic link leads, also one to what is not there yet.
+fn followed(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match path.read_link() {
+        Ok(target) => path.parent().unwrap_or(Path::new("/")).join(target),
+        Err(_) => path.to_owned(),
+    }
 }
 
 /// Replaces the file, which only its owner may read. A symbolic link stays one: dotfiles are often kept elsewhere.
@@ -304,7 +293,7 @@ fn write(path: &Path, file: &Map<String, Value>) -> Result<(), Error> {
         let path = path.to_owned();
         move |source| Error::Io { operation, path, source }
     };
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = followed(path);
     let folder = path.parent().unwrap_or(Path::new("/"));
     if !folder.exists() {
         std::fs::create_dir_all(folder).map_err(io("create the folder of"))?;

@@ -15,19 +15,18 @@
 //! that the settings name.
 
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use ureq::Agent;
 use ureq::config::Config;
 pub(super) use ureq::http::Method;
-use ureq::http::{Request, StatusCode, Uri};
+use ureq::http::{Request, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::DefaultConnector;
 
+pub(super) use super::judge::Target;
+use super::judge::{self, Judge, Refusal, Seen};
 use super::url::Url;
 use super::zone::Zone;
 use crate::deeds::{self, Group};
@@ -38,18 +37,6 @@ const CONNECTING: Duration = Duration::from_secs(20);
 const STALLED: Duration = Duration::from_secs(60);
 /// The most bytes of an answer's head.
 const HEAD: usize = 64 << 10;
-
-/// Whose word it is that a request goes where it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The user has named the registry, or its mirror.
-    Named,
-    /// An answer has named it: it has to be public, or where the registry is.
-    Followed,
-    /// A Dockerfile has named it, which somebody else may have written: it may be anywhere but on the wire, where the machines of a cloud
-    /// are told their secrets.
-    Written,
-}
 
 /// What is asked for.
 #[derive(Debug)]
@@ -164,6 +151,7 @@ impl Failure {
 pub(super) struct Http {
     named: Agent,
     followed: Agent,
+    home: Arc<Seen>,
 }
 
 /// Which certificates are good.
@@ -191,11 +179,8 @@ impl Http {
 
     fn first_to(first: Target, trust: &Trust) -> Http {
         let (home, config) = (Arc::new(Seen::default()), config(trust));
-        let agent = |target| {
-            let resolver = Judge { target, home: Arc::clone(&home), inner: DefaultResolver::default() };
-            Agent::with_parts(config.clone(), DefaultConnector::new(), resolver)
-        };
-        Http { named: agent(first), followed: agent(Target::Followed) }
+        let agent = |target| Agent::with_parts(config.clone(), DefaultConnector::new(), Judge::new(target, &home));
+        Http { named: agent(first), followed: agent(Target::Followed), home: Arc::clone(&home) }
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -203,6 +188,7 @@ impl Http {
     /// # Errors
     /// [`Failure`], where there is no answer.
     pub(super) fn send(&self, asked: Asked<'_>, target: Target) -> Result<Answer, Failure> {
+        judge::literal(asked.url.host(), target, &self.home).map_err(Failure::Forbidden)?;
         note(&asked);
         let agent = match target {
             Target::Named | Target::Written => &self.named,
@@ -301,64 +287,6 @@ fn failure(error: ureq::Error) -> Failure {
     }
 }
 
-/// An address was found where none may be.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.refusal())]
-struct Refusal(Zone);
-
-/// In which zone the registry itself was found, as a [`Zone`]'s number and one; 0: not yet.
-#[derive(Debug, Default)]
-struct Seen(AtomicU8);
-
-impl Seen {
-    const ZONES: [Zone; 5] = [Zone::Public, Zone::Private, Zone::Link, Zone::Loopback, Zone::Nowhere];
-
-    /// The first answer counts: a name that is public once and private the next time is private to nobody.
-    fn note(&self, zone: Zone) {
-        let number = Seen::ZONES.iter().position(|other| *other == zone).unwrap_or_default() as u8 + 1;
-        let _ = self.0.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst);
-    }
-
-    fn zone(&self) -> Zone {
-        let number = usize::from(self.0.load(Ordering::SeqCst));
-        number.checked_sub(1).map_or(Zone::Public, |index| Seen::ZONES[index])
-    }
-}
-
-/// Looks names up, and lets only those addresses through that may be asked: the connection is made to what was judged.
-#[derive(Debug)]
-struct Judge {
-    target: Target,
-    home: Arc<Seen>,
-    inner: DefaultResolver,
-}
-
-impl Resolver for Judge {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let zone = |address: &SocketAddr| Zone::of(address.ip());
-        let home = self.home.zone();
-        let may_be_asked = |address: &&SocketAddr| match self.target {
-            Target::Named => true,
-            Target::Written => zone(address) != Zone::Link,
-            Target::Followed => [Zone::Public, home].contains(&zone(address)),
-        };
-        let mut allowed = self.empty();
-        for address in found.iter().filter(may_be_asked) {
-            allowed.push(*address);
-        }
-        match (found.iter().next(), allowed.iter().next()) {
-            (Some(first), None) => Err(ureq::Error::Io(io::Error::other(Refusal(zone(first))))),
-            (_, first) => {
-                if let (Some(first), Target::Named | Target::Written) = (first, self.target) {
-                    self.home.note(zone(first));
-                }
-                Ok(allowed)
-            }
-        }
-    }
-}
-
 /// Tells whoever listens of a request. What is behind `?` may be a secret.
 fn note(asked: &Asked<'_>) {
     let usual = match (&asked.method, asked.url.as_str()) {
@@ -377,12 +305,6 @@ fn note(asked: &Asked<'_>) {
     };
     let line = || format!("{} {}", asked.method, asked.url);
     deeds::note(Group::Requests, line, asked.why.unwrap_or(usual));
-}
-
-/// Whether a host is this machine: by its name, or by its address.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| Zone::of(address) == Zone::Loopback)
 }
 
 impl std::fmt::Debug for Body<'_> {

@@ -5,8 +5,9 @@
 //! | file | what it is |
 //! |---|---|
 //! | `settings` | `registries.toml`: mirrors, certificates, what is blocked |
-//! | `credentials` | who we are: the files and helpers of Docker and Podman |
+//! | `credentials`, `helpers` | who we are: the files and helpers of Docker and Podman |
 //! | `url`, `zone`, `challenge` | addresses; which machines may be asked; what a server asks for first |
+//! | `judge` | which machines may be asked |
 //! | `http` | requests, the only file that knows the library |
 //! | `session`, `token`, `answers` | a conversation with one server: redirects, patience; who we are to it; what its answers mean |
 //! | `repository` | manifests and blobs |
@@ -27,7 +28,9 @@ pub(crate) mod credentials;
 pub(crate) mod download;
 mod error;
 mod hands;
+mod helpers;
 mod http;
+mod judge;
 mod known;
 mod parcel;
 pub(crate) mod pull;
@@ -46,7 +49,7 @@ pub(crate) use error::Error;
 pub(crate) use pull::{Pulled, Remote};
 pub(crate) use push::Destination;
 pub(crate) use settings::{Settings, When};
-pub(crate) use stage::{Stage, Watcher};
+pub(crate) use stage::{Stage, Stages, Watcher};
 
 use crate::oci::{Digest, Reference};
 use crate::progress::Meter;
@@ -85,7 +88,7 @@ impl<'h> Registries<'h> {
             Some(value) => value.to_string_lossy().parse().map_err(|reason| Error::Variable { name: PULL, reason })?,
             None => settings.when.unwrap_or_default(),
         };
-        Ok(Registries { home, meter, settings, keyring: Keyring::new(preferences), when })
+        Ok(Registries { home, meter, settings, keyring: Keyring::new(preferences, meter), when })
     }
 
     /// Looks an image up.

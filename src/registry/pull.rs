@@ -11,6 +11,7 @@
 //! The index stays with the image: a digest that a Dockerfile names is often that of an index, and what is pushed again is the same to
 //! the byte. What it lists for other platforms need not be there.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::repository::{self, Fetched, Which};
@@ -152,6 +153,11 @@ impl Pull<'_> {
             if current.descriptor.size != entry.size {
                 return Err(self.size(entry, current.descriptor.size));
             }
+            // Who reads the index later goes by what it says.
+            if DocumentKind::of(&entry.media_type) != Some(current.kind) {
+                let said = crate::shown::line(&entry.media_type).into_owned();
+                return Err(self.invalid(format!("its index says `{said}` of what is an {}", current.kind.name())));
+            }
             documents.push((current.descriptor.clone(), current.bytes.clone()));
         }
         Err(self.invalid(format!("more than {MOST_NESTED} indexes are nested")))
@@ -218,15 +224,14 @@ impl Pull<'_> {
 
     /// Has the layers brought, some at a time, each once.
     fn layers(&self, layers: &[Layer]) -> Result<(), Error> {
-        let mut once: Vec<&Layer> = Vec::new();
-        for layer in layers {
-            if once.iter().all(|other| other.descriptor.digest != layer.descriptor.digest) {
-                once.push(layer);
-            }
+        let mut seen = HashSet::new();
+        let (mut here, mut missing): (Vec<&Layer>, Vec<&Layer>) = Default::default();
+        for layer in layers.iter().filter(|layer| seen.insert(layer.descriptor.digest)) {
+            self.session.check()?;
+            // What is here already need not be waited for. Where all of it is, nothing is said of it.
+            let is_here = self.store.prove_layers(std::slice::from_ref(layer)).is_ok();
+            if is_here { here.push(layer) } else { missing.push(layer) }
         }
-        // What is here already need not be waited for. Where all of it is, nothing is said of it.
-        let is_here = |layer: &&Layer| self.store.prove_layers(std::slice::from_ref(*layer)).is_ok();
-        let (here, missing): (Vec<_>, Vec<_>) = once.iter().copied().partition(is_here);
         if !missing.is_empty() {
             here.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Exists));
         }

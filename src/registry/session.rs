@@ -77,7 +77,9 @@ impl Session {
         meter: &Meter,
     ) -> Result<Session, Error> {
         let http = Http::new(&endpoint.trust);
-        let base = choose(&http, endpoint)?;
+        let base = meter.interrupt().during(|| http.end(), || choose(&http, endpoint));
+        meter.check().map_err(|stopped| Error::Store(stopped.into()))?;
+        let base = base?;
         Ok(Session {
             http,
             base,

@@ -219,7 +219,7 @@ fn server(text: &str, is_insecure: bool) -> Option<(Vec<Url>, String)> {
     };
     let (host, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
     let base = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/"));
-    let may_be_plain = is_insecure || base("http").is_some_and(|url| super::http::is_loopback(url.host()));
+    let may_be_plain = is_insecure || base("http").is_some_and(|url| super::judge::is_loopback(url.host()));
     let bases = match scheme {
         Some(scheme) => vec![base(scheme)?],
         None if may_be_plain => vec![base("https")?, base("http")?],

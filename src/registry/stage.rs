@@ -1,5 +1,7 @@
 //! How far a blob is on its way, as a pull or a push tells whoever watches.
 
+use std::collections::HashMap;
+
 use crate::oci::Digest;
 
 /// How far a layer is.
@@ -35,3 +37,29 @@ pub enum Stage {
 
 /// Who is told how far each layer is. Called by several threads.
 pub(crate) type Watcher<'w> = &'w (dyn Fn(&Digest, Stage) + Sync);
+
+/// Layers and how far they are, in the order in which they were first told of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stages {
+    all: Vec<(Digest, Stage)>,
+    places: HashMap<Digest, usize>,
+}
+
+impl Stages {
+    /// Notes how far a layer is. Gives how far it was before.
+    pub(crate) fn set(&mut self, layer: &Digest, stage: Stage) -> Option<Stage> {
+        match self.places.get(layer) {
+            Some(place) => Some(std::mem::replace(&mut self.all[*place].1, stage)),
+            None => {
+                self.places.insert(*layer, self.all.len());
+                self.all.push((*layer, stage));
+                None
+            }
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[(Digest, Stage)] {
+        &self.all
+    }
+}

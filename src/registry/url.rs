@@ -35,7 +35,9 @@ impl Url {
 
     /// What a `Location` or a path means beside this address.
     pub(super) fn join(&self, location: &str) -> Option<Url> {
-        if location.contains("://") && !location.starts_with('/') {
+        let scheme = location.split("://").next().unwrap_or_default();
+        let is_absolute = scheme.len() < location.len() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_absolute {
             return Url::parse(location);
         }
         let scheme = &self.text[..self.authority.start];
@@ -122,6 +124,7 @@ mod tests {
             ("ftp://cdn.example/x", None),
             ("https://user:secret@cdn.example/", None),
             ("https://", None),
+            ("latest?x=http://a/", Some("https://Registry.example:5000/v2/a/blobs/uploads/latest?x=http://a/")),
             ("/a b", None),
             ("/a\r\nHost: b", None),
         ] {

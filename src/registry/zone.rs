@@ -71,13 +71,13 @@ fn of_v6(address: Ipv6Addr) -> Zone {
     }
 }
 
-/// The address of version 4 that one of version 6 stands for: mapped, translated (RFC 6052), or behind 6to4.
+/// The address of version 4 that one of version 6 stands for: mapped, translated (RFC 6052, 8215, 2765), or behind 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => Some(of(high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => Some(of(high, low)),
         [0, 0, 0, 0, 0, 0, high, low] if high > 0 => Some(of(high, low)),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(of(high, low)),
+        [0x64, 0xff9b, 0 | 1, 0, 0, 0, high, low] => Some(of(high, low)),
         [0x2002, high, low, ..] => Some(of(high, low)),
         _ => None,
     }
@@ -100,6 +100,8 @@ mod tests {
             ("::7f00:1", Zone::Loopback),
             ("64:ff9b::7f00:1", Zone::Loopback),
             ("2002:7f00:1::", Zone::Loopback),
+            ("::ffff:0:169.254.169.254", Zone::Link),
+            ("64:ff9b:1::169.254.169.254", Zone::Link),
             ("10.1.2.3", Zone::Private),
             ("172.31.0.1", Zone::Private),
             ("172.32.0.1", Zone::Public),

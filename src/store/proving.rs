@@ -87,6 +87,19 @@ impl Store {
         }
     }
 
+    /// Whether a blob was found to be the archive of a diff id, compressed.
+    pub(crate) fn is_known_to_expand(&self, blob: &Digest, diff_id: &DiffId) -> bool {
+        let metadata = self.blob_path(blob).symlink_metadata();
+        metadata.is_ok_and(|metadata| self.is_known(&metadata, &expansion(blob, diff_id)))
+    }
+
+    /// Remembers that a blob was found to be the archive of a diff id, compressed.
+    pub(crate) fn remember_to_expand(&self, blob: &Digest, diff_id: &DiffId) {
+        if let Ok(metadata) = self.blob_path(blob).symlink_metadata() {
+            self.remember(&expansion(blob, diff_id), &metadata);
+        }
+    }
+
     /// The digest and the size of what a reader gives. It is counted, and can be stopped.
     ///
     /// # Errors
@@ -136,4 +149,9 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// By which name it is remembered that a blob expands to an archive.
+fn expansion(blob: &Digest, diff_id: &DiffId) -> Digest {
+    Digest::of(format!("{blob} expands to {diff_id}").as_bytes())
 }

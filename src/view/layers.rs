@@ -3,22 +3,22 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::oci::Digest;
-use crate::registry::Stage;
+use crate::registry::{Stage, Stages};
 use crate::{shown, size};
 
 /// The layers and how far they are, in the order in which they were first told of.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rows(Arc<Mutex<Vec<(Digest, Stage)>>>);
+pub(crate) struct Rows(Arc<Mutex<Stages>>);
 
 impl Rows {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<(Digest, Stage)>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Stages> {
         // It is whole even where another thread has panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lines, for a terminal of so many columns.
     pub(super) fn lines(&self, columns: usize) -> Vec<String> {
-        self.lock().iter().map(|(layer, stage)| line(layer, stage, columns)).collect()
+        self.lock().all().iter().map(|(layer, stage)| line(layer, stage, columns)).collect()
     }
 }
 
@@ -79,7 +79,9 @@ mod tests {
             Stage::Downloading { done: 1, total: 0 },
             Stage::Mounted { from: "library/nginx".to_owned() },
         ];
-        rows.lock().extend(stages.into_iter().map(|stage| (Digest::of(b"layer"), stage)));
+        for (number, stage) in stages.into_iter().enumerate() {
+            rows.lock().set(&Digest::of(&[number as u8]), stage);
+        }
         insta::assert_snapshot!(rows.lines(80).join("\n"), @"
         dac1d7cfa950: Downloading  [>                   ]  0B/11.8MB
         dac1d7cfa950: Downloading  [==========>         ]  5.9MB/11.8MB

@@ -60,14 +60,10 @@ impl Transfers {
     /// Shows how far a layer is.
     pub(crate) fn show(&self, layer: &Digest, stage: Stage) {
         let mut rows = self.rows.lock();
-        let known = rows.iter_mut().find(|(digest, _)| digest == layer);
-        let is_same = known.as_ref().is_some_and(|(_, before)| words(before) == words(&stage));
+        let before = rows.set(layer, stage.clone());
+        let is_same = before.is_some_and(|before| words(&before) == words(&stage));
         if !self.is_live && !is_same && !is_in_numbers(&stage) {
             self.say(&format!("{}: {}", layer.short(), words(&stage)));
-        }
-        match known {
-            Some((_, now)) => *now = stage,
-            None => rows.push((*layer, stage)),
         }
     }
 
@@ -78,7 +74,7 @@ impl Transfers {
     pub(crate) fn end(self, screen: &mut Screen<'_>) -> io::Result<()> {
         screen.end()?;
         if self.is_live {
-            for (layer, stage) in self.rows.lock().iter() {
+            for (layer, stage) in self.rows.lock().all() {
                 writeln!(screen, "{}: {}", layer.short(), words(stage))?;
             }
         }

@@ -339,6 +339,16 @@ fn wrong(asked: &Asked) -> Vec<u8> {
             let media = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
             answer("200 OK", &[KIND], manifest(&layer, 5, media).as_bytes())
         }
+        // An index that calls a manifest an index.
+        "kind" if is("/manifests/latest") => {
+            let good = manifest(&layer, 5, PLAIN);
+            let index = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{}","size":{},"platform":{{"os":"linux","architecture":"amd64"}}}}]}}"#,
+                digest(good.as_bytes()),
+                good.len()
+            );
+            answer("200 OK", &[("Content-Type", "application/vnd.oci.image.index.v1+json")], index.as_bytes())
+        }
         "platform" if is("/manifests/") => {
             let index = format!(
                 r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"{}","digest":"{layer}","size":5,"platform":{{"os":"plan9","architecture":"amd64"}}}}]}}"#,
@@ -378,6 +388,7 @@ fn servers_that_are_wrong_leave_nothing() {
         "schema1",
         "huge",
         "foreign",
+        "kind",
         "platform",
         "noconfig",
         "noblob",
@@ -414,4 +425,86 @@ fn no_credential_goes_along_to_another_server() {
     assert!(sent > 0, "the registry itself was told who asks");
     let asked = other.asked();
     assert!(!asked.is_empty() && asked.iter().all(|asked| asked.header("authorization").is_none()), "{asked:#?}");
+}
+
+#[test]
+fn a_layer_that_is_not_the_image_s_is_refused_where_the_right_one_is_here() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    fill(&registry, "school/demo", None);
+    let (place, host) = (place(""), registry.host());
+    session(&place, &host, &[&format!("$L pull -q {host}/school/demo")]);
+    let whole = |arguments: &[&str]| {
+        let done = Command::new("curl").arg("-s").args(arguments).output().unwrap();
+        done.stdout
+    };
+    let kind = "application/vnd.docker.distribution.manifest.v2+json";
+    let address = format!("http://{host}/v2/school/demo/manifests/latest");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&whole(&["-H", &format!("Accept: {kind}"), &address])).unwrap();
+    let config = manifest["config"]["digest"].as_str().unwrap().to_owned();
+    let config = whole(&[&format!("http://{host}/v2/school/demo/blobs/{config}")]);
+    let wrong = b"not an archive at all";
+    let mut forged = manifest.clone();
+    let layer = layerlab::oci::Digest::of(wrong);
+    forged["layers"][0]["digest"] = layer.to_string().into();
+    forged["layers"][0]["size"] = wrong.len().into();
+    let forged = serde_json::to_vec(&forged).unwrap();
+    let fake = Fake::start(move |asked| match asked.path.rsplit('/').next() {
+        Some("latest") => answer("200 OK", &[("Content-Type", kind)], &forged),
+        Some(name) if name == layer.to_string() => answer("200 OK", &[], wrong),
+        Some(name) if name.starts_with("sha256:") => answer("200 OK", &[], &config),
+        Some(_) | None => answer("200 OK", &[], b"{}"),
+    });
+    let said = session(&place, &fake.host(), &[&format!("$L pull -q {}/evil/demo", fake.host())]);
+    assert!(said.contains("[exit code 1]"), "{said}");
+    place.assert_whole();
+}
+
+#[test]
+fn ctrl_c_ends_whatever_a_pull_waits_for() {
+    use nix::sys::signal::{Signal, kill};
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (accepted, seen) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Whoever comes is heard and gets no answer.
+        let all: Vec<_> = silent.incoming().flatten().inspect(|_| accepted.send(()).unwrap_or_default()).collect();
+        drop(all);
+    });
+    let place = place(
+        "\
+//- bin/docker-credential-asleep
+#!/bin/sh
+exec sleep 600
+//- helped/config.json
+{\"credsStore\":\"asleep\"}
+",
+    );
+    let shell = |line: String| {
+        let mut shell = place.shell(&line);
+        shell.env("LAYERLAB_PULL", "missing").env("L", place.program());
+        shell.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap()
+    };
+    let first = shell(format!("exec $L pull 127.0.0.1:{port}/x"));
+    seen.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
+    let second =
+        shell(format!("chmod +x bin/*; exec env DOCKER_CONFIG=helped PATH=$PWD/bin:$PATH $L pull 127.0.0.1:{port}/x"));
+    // Until it has begun to wait for its helper.
+    let begun = std::time::Instant::now();
+    let waits = || {
+        let children = format!("/proc/{0}/task/{0}/children", second.id());
+        std::fs::read_to_string(children).is_ok_and(|text| !text.trim().is_empty())
+    };
+    while !waits() && begun.elapsed() < std::time::Duration::from_secs(60) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for mut child in [first, second] {
+        kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+        let begun = std::time::Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(30), "it goes on after Ctrl-C");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    place.assert_whole();
 }

@@ -119,7 +119,7 @@ const LIBRARIES: &[Only] = &[
     Only { library: "httparse", places: &["src/http/"], because: "requests are read in one place" },
     Only {
         library: "ureq",
-        places: &["src/registry/http.rs", "src/registry/url.rs"],
+        places: &["src/registry/http.rs", "src/registry/judge.rs", "src/registry/url.rs"],
         because: "what HTTP is to registries is said in one place",
     },
     Only {

@@ -14,7 +14,7 @@ use crate::machine::state::{SCRATCH, StageStates};
 use crate::machine::{Error, Options, State, Unsupported, supported};
 use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
 use crate::plan::{Base, Plan};
-use crate::registry::Stage;
+use crate::registry::{Stage, Stages};
 use crate::source::SourceFile;
 use crate::store::Store;
 
@@ -54,13 +54,9 @@ impl Search<'_> {
     fn find(&self, reference: &Reference, platform: &Platform) -> Result<images::Found, images::Error> {
         let substitution = if self.options.stand_ins { Substitution::StandIns } else { Substitution::Never };
         let when = self.options.pull.when();
-        let stages = Mutex::new(Vec::new());
+        let stages = Mutex::new(Stages::default());
         let watcher = |layer: &Digest, stage: Stage| {
-            let mut stages = stages.lock().unwrap_or_else(PoisonError::into_inner);
-            match stages.iter_mut().find(|(other, _)| other == layer) {
-                Some((_, now)) => *now = stage,
-                None => stages.push((*layer, stage)),
-            }
+            stages.lock().unwrap_or_else(PoisonError::into_inner).set(layer, stage);
         };
         let fetch = match self.fetch {
             Fetching::Foreseen => Fetch::Foreseen(when),
@@ -71,7 +67,7 @@ impl Search<'_> {
             let layers = stages.into_inner().unwrap_or_else(PoisonError::into_inner);
             let (image, digest) = (reference.with_default_tag().familiar(), found.manifest.digest);
             let repository = reference.path().to_owned();
-            self.noted.pulled(EventKind::Pulled { image, repository, digest, layers: layers.into() });
+            self.noted.pulled(EventKind::Pulled { image, repository, digest, layers: layers.all().into() });
         }
         Ok(found)
     }

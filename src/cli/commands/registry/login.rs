@@ -48,7 +48,8 @@ impl Login {
         if self.password_stdin && self.username.is_none() {
             return Err(Diagnostic::error("must provide --username with --password-stdin").into());
         }
-        let known = registries.keyring.find(&server, "")?;
+        // Who says who he is may have come to mend what is kept of him.
+        let known = if self.username.is_none() { registries.keyring.find(&server, "")? } else { None };
         let known_user = match &known {
             Some(Credentials::Password { user, .. }) => Some(user.clone()),
             Some(Credentials::Identity(_)) | None => None,
@@ -77,6 +78,9 @@ impl Login {
                 Hidden::new(typed)
             }
         };
+        if user.contains(':') {
+            return Err(Diagnostic::error("a user name has no colon").into());
+        }
         if user.is_empty() || password.reveal().is_empty() {
             let what = if user.is_empty() { "username" } else { "password" };
             return Err(Diagnostic::error(format!("{what} is required")).into());
@@ -120,7 +124,9 @@ fn ask(ui: &Ui, known: Option<String>) -> Result<String, Failure> {
     write!(out, "Username{offered}: ")?;
     out.flush()?;
     let mut line = String::new();
-    std::io::stdin().lock().take(LONGEST).read_line(&mut line)?;
+    if std::io::stdin().lock().take(LONGEST).read_line(&mut line)? == 0 {
+        return Err(Failure::status(130));
+    }
     let typed = line.trim().to_owned();
     Ok(if typed.is_empty() { known.unwrap_or_default() } else { typed })
 }
