@@ -85,12 +85,12 @@ impl Netlink {
         unsafe { OwnedFd::from_raw_fd(self.socket.into_raw_fd()) }
     }
 
-    /// Makes a bridge and switches it on.
+    /// Makes a bridge. It is switched off.
     ///
     /// # Errors
     /// EEXIST, EPERM; EOPNOTSUPP where the kernel has no bridges.
     pub(crate) fn add_bridge(&self, name: &str, mac: Mac) -> Result<u32, Errno> {
-        let mut link = switched_on();
+        let mut link = LinkMessage::default();
         link.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
             LinkAttribute::Address(mac.to_vec()),
@@ -100,7 +100,7 @@ impl Netlink {
         self.index(name)
     }
 
-    /// Makes a cable: one end at a bridge, the other in another network, where it is switched off.
+    /// Makes a cable: one end at a bridge, the other in another network. Both are switched off.
     ///
     /// # Errors
     /// EEXIST where one of the names is taken, EPERM for somebody else's network.
@@ -118,7 +118,7 @@ impl Netlink {
             LinkAttribute::Address(mac.to_vec()),
             LinkAttribute::NetNsFd(network.as_raw_fd()),
         ];
-        let mut link = switched_on();
+        let mut link = LinkMessage::default();
         link.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
             LinkAttribute::Controller(bridge),
@@ -135,8 +135,10 @@ impl Netlink {
     /// # Errors
     /// ENODEV, EPERM.
     pub(crate) fn switch_on(&self, interface: u32) -> Result<(), Errno> {
-        let mut link = switched_on();
+        let mut link = LinkMessage::default();
         link.header.index = interface;
+        link.header.flags = LinkFlags::Up;
+        link.header.change_mask = LinkFlags::Up;
         self.change(RouteNetlinkMessage::SetLink(link), 0)
     }
 
@@ -328,13 +330,6 @@ impl Answers {
         }
         Ok(false)
     }
-}
-
-fn switched_on() -> LinkMessage {
-    let mut link = LinkMessage::default();
-    link.header.flags = LinkFlags::Up;
-    link.header.change_mask = LinkFlags::Up;
-    link
 }
 
 fn family(address: IpAddr) -> AddressFamily {

@@ -1,6 +1,7 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
 mod adding;
+mod apart;
 mod archives;
 mod bundle;
 mod bundles;

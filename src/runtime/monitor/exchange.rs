@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::Arc;
 use std::thread;
@@ -19,7 +19,8 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::socket::{SockaddrIn, connect};
 
 use super::crowd::{Counted, PIECE, is_full};
-use crate::container::{SocketKind, Sockets};
+use super::inside::Inside;
+use crate::container::SocketKind;
 
 /// How many events are taken at a time.
 const EVENTS: usize = 64;
@@ -31,15 +32,15 @@ const TURNS: usize = 8;
 const PAUSE: u8 = 10;
 
 /// Who is told of a port at which nobody answered, with the machine's port that leads there.
-pub(super) type Refused = Arc<dyn Fn(SocketAddr, u16) + Send + Sync>;
+pub(super) type Refused = Arc<dyn Fn(u16, u16) + Send + Sync>;
 
 /// A door, and where it leads.
 pub(super) struct Entrance {
     pub(super) listener: TcpListener,
     /// The machine's port.
     pub(super) outer: u16,
-    /// The container's address and port.
-    pub(super) to: SocketAddr,
+    /// The container's.
+    pub(super) port: u16,
 }
 
 /// All connections of a container.
@@ -48,7 +49,7 @@ pub(super) struct Exchange {
     entrances: Vec<Entrance>,
     /// Whether somebody may come in.
     is_open: bool,
-    sockets: Arc<Sockets>,
+    inside: Arc<Inside>,
     refused: Refused,
     pairs: HashMap<u64, Pair>,
     /// The number of the next connection.
@@ -95,13 +96,13 @@ enum Flow {
 }
 
 impl Exchange {
-    pub(super) fn new(entrances: Vec<Entrance>, sockets: Arc<Sockets>, refused: Refused) -> io::Result<Exchange> {
+    pub(super) fn new(entrances: Vec<Entrance>, inside: Arc<Inside>, refused: Refused) -> io::Result<Exchange> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         for entrance in &entrances {
             entrance.listener.set_nonblocking(true)?;
         }
         let (pairs, next, piece) = (HashMap::new(), entrances.len() as u64, vec![0; PIECE]);
-        Ok(Exchange { epoll, entrances, is_open: false, sockets, refused, pairs, next, piece })
+        Ok(Exchange { epoll, entrances, is_open: false, inside, refused, pairs, next, piece })
     }
 
     /// Serves all of them, until the process ends.
@@ -141,17 +142,17 @@ impl Exchange {
 
     /// Takes one who comes, and begins to connect it inside.
     fn let_in(&mut self, entrance: usize) {
-        let Entrance { listener, to, .. } = &self.entrances[entrance];
+        let Entrance { listener, port, .. } = &self.entrances[entrance];
         let outside = match listener.accept() {
             Ok((outside, _)) => outside,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             // Out of descriptors, most likely: others will be closed.
             Err(_) => return thread::sleep(std::time::Duration::from_millis(PAUSE.into())),
         };
-        let SocketAddr::V4(address) = *to else { return };
-        let Ok(socket) = self.sockets.make(SocketKind::Tcp) else { return };
+        // Without an address of its own, the container is not reached.
+        let Ok((socket, to)) = self.inside.end(SocketKind::Tcp, *port) else { return };
         let (Ok(outside), Ok(inside)) = (End::new(outside), End::new(TcpStream::from(socket))) else { return };
-        let is_connecting = match connect(inside.socket.as_raw_fd(), &SockaddrIn::from(address)) {
+        let is_connecting = match connect(inside.socket.as_raw_fd(), &SockaddrIn::from(to)) {
             Ok(()) => false,
             Err(Errno::EINPROGRESS) => true,
             Err(errno) => return self.tell(entrance, &errno.into()),
@@ -165,10 +166,10 @@ impl Exchange {
 
     fn tell(&self, entrance: usize, error: &io::Error) {
         if error.kind() == io::ErrorKind::ConnectionRefused {
-            let Entrance { outer, to, .. } = self.entrances[entrance];
+            let Entrance { outer, port, .. } = self.entrances[entrance];
             let refused = self.refused.clone();
             // It has to look around in the container.
-            let _ = thread::Builder::new().name("refused".to_owned()).spawn(move || refused(to, outer));
+            let _ = thread::Builder::new().name("refused".to_owned()).spawn(move || refused(port, outer));
         }
     }
 

@@ -1,7 +1,7 @@
 //! From the doors of the machine to the ports of the container.
 //!
-//! Every connection gets a socket in the container's network, connected to its address there; [`exchange`](super::exchange) copies between
-//! the two. A datagram's sender gets one for as long as it is heard of, and a thread. There are never more than the descriptors of this
+//! Every connection gets a socket in the container's network, connected to its address there, see [`inside`](super::inside);
+//! [`exchange`](super::exchange) copies between the two. A datagram's sender gets one for as long as it is heard of, and a thread. There are never more than the descriptors of this
 //! process suffice for: a connection waits until another one ends, and the datagrams of one more sender are lost, as datagrams may be.
 //!
 //! Who listens on 127.0.0.1 inside is not reached, as in Docker; [`super::unreached`] says so. Left out: the address of whoever connects, for
@@ -9,17 +9,19 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::socket::{SockaddrIn, connect};
+use nix::errno::Errno;
+use nix::sys::socket::{Shutdown, SockaddrIn, connect, shutdown};
 
 use super::crowd::{Counted, PIECE};
 use super::exchange::{Entrance, Exchange, Refused};
-use crate::container::{SocketKind, Sockets};
+use super::inside::Inside;
+use crate::container::SocketKind;
 use crate::runtime::ports::Door;
 
 /// How long the sender of datagrams is remembered when nothing more is heard of it, as Docker does.
@@ -30,38 +32,37 @@ const SILENCE: Duration = Duration::from_secs(90);
 ///
 /// # Errors
 /// They can't be waited for.
-pub(super) fn serve(doors: Vec<Door>, sockets: &Arc<Sockets>, address: IpAddr, refused: &Refused) -> io::Result<()> {
+pub(super) fn serve(doors: Vec<Door>, inside: &Arc<Inside>, refused: &Refused) -> io::Result<()> {
     let mut entrances = Vec::new();
     for door in doors {
         let outer = door.bound().map_or(0, |bound| bound.address.port());
         match door {
             Door::Tcp(listener, port) => {
-                entrances.push(Entrance { listener, outer, to: SocketAddr::new(address, port) });
+                entrances.push(Entrance { listener, outer, port });
             }
             Door::Udp(socket, port) => {
-                let (socket, sockets) = (Arc::new(socket), sockets.clone());
+                let (socket, inside) = (Arc::new(socket), inside.clone());
                 thread::Builder::new()
                     .name("datagrams".to_owned())
-                    .spawn(move || pass_datagrams(&socket, SocketAddr::new(address, port), &sockets))?;
+                    .spawn(move || pass_datagrams(&socket, port, &inside))?;
             }
         }
     }
     if !entrances.is_empty() {
-        let exchange = Exchange::new(entrances, sockets.clone(), refused.clone())?;
+        let exchange = Exchange::new(entrances, inside.clone(), refused.clone())?;
         thread::Builder::new().name("connections".to_owned()).spawn(|| exchange.serve())?;
     }
     Ok(())
 }
 
 /// A socket for datagrams that is connected to a port inside.
-fn enter(to: SocketAddr, sockets: &Sockets) -> io::Result<UdpSocket> {
-    let socket = sockets.make(SocketKind::Udp)?;
-    let SocketAddr::V4(address) = to else { return Err(io::ErrorKind::Unsupported.into()) };
-    connect(socket.as_raw_fd(), &SockaddrIn::from(address))?;
+fn enter(port: u16, inside: &Inside) -> io::Result<UdpSocket> {
+    let (socket, to) = inside.end(SocketKind::Udp, port)?;
+    connect(socket.as_raw_fd(), &SockaddrIn::from(to))?;
     Ok(socket.into())
 }
 
-fn pass_datagrams(outside: &Arc<UdpSocket>, to: SocketAddr, sockets: &Arc<Sockets>) {
+fn pass_datagrams(outside: &Arc<UdpSocket>, port: u16, inside: &Inside) {
     let senders = Senders::default();
     let mut buffer = vec![0; PIECE];
     loop {
@@ -71,15 +72,30 @@ fn pass_datagrams(outside: &Arc<UdpSocket>, to: SocketAddr, sockets: &Arc<Socket
             continue;
         };
         let known = held(&senders).get(&sender).cloned();
-        let inside = match known {
-            Some(inside) => inside,
-            None => match new_sender(sender, outside, to, sockets, &senders) {
-                Ok(inside) => inside,
-                // Datagrams may be lost.
-                Err(_) => continue,
-            },
-        };
-        let _ = inside.send(&buffer[..count]);
+        if known.is_some_and(|known| passes(&known, &buffer[..count])) {
+            continue;
+        }
+        // Datagrams may be lost.
+        if let Ok(new) = new_sender(sender, outside, port, inside, &senders) {
+            let _ = new.send(&buffer[..count]);
+        }
+    }
+}
+
+/// Sends a datagram inside, where the address that this socket is for is still the container's. Else nothing more comes from it.
+fn passes(inside: &UdpSocket, datagram: &[u8]) -> bool {
+    match inside.send(datagram) {
+        Ok(_) => true,
+        // Nobody had listened when one was sent before.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => true,
+        Err(error) => {
+            let is_gone = [Errno::EINVAL, Errno::EADDRNOTAVAIL, Errno::ENETUNREACH, Errno::EHOSTUNREACH];
+            let is_gone = error.raw_os_error().is_some_and(|number| is_gone.contains(&Errno::from_raw(number)));
+            if is_gone {
+                let _ = shutdown(inside.as_raw_fd(), Shutdown::Both);
+            }
+            !is_gone
+        }
     }
 }
 
@@ -90,24 +106,28 @@ type Senders = Arc<Mutex<HashMap<SocketAddr, Arc<UdpSocket>>>>;
 fn new_sender(
     sender: SocketAddr,
     outside: &Arc<UdpSocket>,
-    to: SocketAddr,
-    sockets: &Sockets,
+    port: u16,
+    inside: &Inside,
     senders: &Senders,
 ) -> io::Result<Arc<UdpSocket>> {
     let counted = Counted::sender().ok_or(io::ErrorKind::QuotaExceeded)?;
-    let inside = Arc::new(enter(to, sockets)?);
-    held(senders).insert(sender, inside.clone());
-    let (answers, outside, known) = (inside.clone(), outside.clone(), senders.clone());
+    let new = Arc::new(enter(port, inside)?);
+    held(senders).insert(sender, new.clone());
+    let (answers, outside, known) = (new.clone(), outside.clone(), senders.clone());
     let spawned = thread::Builder::new().name("datagrams".to_owned()).spawn(move || {
         let _counted = counted;
         answer(&answers, &outside, sender);
-        held(&known).remove(&sender);
+        // Another one may have its place by now.
+        let mut known = held(&known);
+        if known.get(&sender).is_some_and(|other| Arc::ptr_eq(other, &answers)) {
+            known.remove(&sender);
+        }
     });
     if let Err(error) = spawned {
         held(senders).remove(&sender);
         return Err(error);
     }
-    Ok(inside)
+    Ok(new)
 }
 
 fn held(senders: &Senders) -> MutexGuard<'_, HashMap<SocketAddr, Arc<UdpSocket>>> {

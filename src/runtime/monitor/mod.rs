@@ -19,6 +19,7 @@ mod exchange;
 mod forward;
 mod health;
 mod hub;
+mod inside;
 mod reached;
 mod served;
 mod standing;

@@ -4,14 +4,15 @@
 //! of ports that nobody answers at, and of networks that change, goes to those who see the container.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::exchange::Refused;
 use super::hub::Hub;
+use super::inside::Inside;
 use super::{forward, unreached};
-use crate::container::{Control, Sockets};
+use crate::container::Control;
 use crate::runtime::network::Connection;
 use crate::runtime::ports::{Bound, Door, Kept};
 use crate::world::World;
@@ -22,21 +23,19 @@ pub(super) struct Reached {
     doors: Vec<Door>,
     /// The same, for as long as they are open.
     pub(super) kept: Vec<Kept>,
-    /// Where its ports are: at its address on a network, or without one at its loopback.
-    address: IpAddr,
-    /// The helper in its network, for as long as it runs.
-    sockets: Option<Arc<Sockets>>,
+    /// Its address on a network, when it begins.
+    address: Option<IpAddr>,
 }
 
 impl Reached {
     pub(super) fn by(doors: Vec<Door>) -> Reached {
         let kept = doors.iter().map(Door::kept).collect();
-        Reached { doors, kept, address: Ipv4Addr::LOCALHOST.into(), sockets: None }
+        Reached { doors, kept, address: None }
     }
 
     /// Joins it to its networks, and passes on what there is to say of them.
     pub(super) fn connect(&mut self, world: &Arc<World>, connection: &Connection, control: &Control, hub: &Arc<Hub>) {
-        self.address = connection.address().unwrap_or(self.address);
+        self.address = connection.address();
         if let Some(note) = &connection.note {
             hub.notice(&format!("warning: {note}"));
         }
@@ -65,13 +64,11 @@ impl Reached {
         if doors.is_empty() {
             return bound;
         }
-        match Sockets::of(control, &world.identity) {
-            Ok(sockets) => {
-                let sockets = Arc::new(sockets);
-                if let Err(error) = forward::serve(doors, &sockets, self.address, &explainer(control, hub)) {
+        match Inside::of(control, &world.identity, self.address) {
+            Ok(inside) => {
+                if let Err(error) = forward::serve(doors, &Arc::new(inside), &explainer(control, hub)) {
                     hub.notice(&format!("warning: the published ports can't be reached: {error}"));
                 }
-                self.sockets = Some(sockets);
             }
             Err(error) => hub.notice(&format!("warning: the published ports can't be reached: {error}")),
         }
@@ -82,9 +79,9 @@ impl Reached {
 /// Says, once for each port, why nobody answers there.
 fn explainer(control: &Control, hub: &Arc<Hub>) -> Refused {
     let (hub, control, told) = (hub.clone(), control.clone(), Mutex::new(BTreeSet::new()));
-    Arc::new(move |to, door| {
-        let is_new = told.lock().unwrap_or_else(PoisonError::into_inner).insert(to);
-        let why = control.process().filter(|_| is_new).and_then(|process| unreached::why(process, to, door));
+    Arc::new(move |port, door| {
+        let is_new = told.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
+        let why = control.process().filter(|_| is_new).and_then(|process| unreached::why(process, port, door));
         if let Some(why) = why {
             hub.notice(&format!("note: {why}"));
         }

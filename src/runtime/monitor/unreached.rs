@@ -6,8 +6,8 @@ use crate::oci::Protocol;
 use crate::runtime::listening::listening;
 
 /// A sentence on it, for a container whose process 1 has this number; `None` where nothing is known.
-pub(super) fn why(process: i32, wanted: SocketAddr, door: u16) -> Option<String> {
-    Some(explain(&listening(process, Protocol::Tcp)?, wanted.port(), door))
+pub(super) fn why(process: i32, wanted: u16, door: u16) -> Option<String> {
+    Some(explain(&listening(process, Protocol::Tcp)?, wanted, door))
 }
 
 fn explain(listening: &[SocketAddr], wanted: u16, door: u16) -> String {

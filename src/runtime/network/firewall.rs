@@ -34,6 +34,8 @@ pub(super) struct Rules {
     pub(super) subnet: String,
     /// The same, of IPv6.
     pub(super) sixth: Option<String>,
+    /// Whether those in it reach anybody else.
+    pub(super) leads_out: bool,
 }
 
 /// One on packets that the machine passes on. What is not said does not matter.
@@ -66,10 +68,17 @@ enum Verdict {
 
 impl Rules {
     /// Who may reach whom: the first that fits decides.
-    fn passing(&self) -> [Rule<'_>; 5] {
+    fn passing(&self) -> Vec<Rule<'_>> {
         let this = Some(Interfaces::This(&self.bridge));
         let rule = |from, to, packets, verdict| Rule { from, to, packets, verdict };
-        [
+        if !self.leads_out {
+            return vec![
+                rule(this, this, Packets::All, Verdict::Accept),
+                rule(this, None, Packets::All, Verdict::Drop),
+                rule(None, this, Packets::All, Verdict::Drop),
+            ];
+        }
+        vec![
             rule(this, this, Packets::All, Verdict::Accept),
             // The other networks.
             rule(this, Some(Interfaces::AllOurs), Packets::All, Verdict::Drop),
@@ -91,16 +100,20 @@ impl Rules {
         let bridge = &self.bridge;
         let passing: String =
             self.passing().iter().map(|rule| format!("        {}\n", rule.words(Firewall::Nft))).collect();
+        let translation = format!(
+            "    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        {family} saddr {subnet} oifname != \"{bridge}\" masquerade
+    }}
+"
+        );
+        let translation = if self.leads_out { &translation } else { "" };
         format!(
             "table {family} {bridge} {{
     chain forward {{
         type filter hook forward priority filter; policy accept;
 {passing}    }}
-    chain postrouting {{
-        type nat hook postrouting priority srcnat; policy accept;
-        {family} saddr {subnet} oifname != \"{bridge}\" masquerade
-    }}
-}}
+{translation}}}
 "
         )
     }
@@ -108,13 +121,14 @@ impl Rules {
     /// What iptables(8) is started with for a subnet, one time after the other.
     fn lines(&self, subnet: &str) -> Vec<String> {
         let bridge = &self.bridge;
-        let chains = CHAINS.iter().map(|(table, _)| format!("-t {table} -N {bridge}"));
+        let needed = if self.leads_out { &CHAINS[..] } else { &CHAINS[..1] };
+        let chains = needed.iter().map(|(table, _)| format!("-t {table} -N {bridge}"));
         let passing = self.passing();
         let passing = passing.iter().map(|rule| format!("-t filter -A {bridge} {}", rule.words(Firewall::Iptables)));
-        let translation = format!("-t nat -A {bridge} -s {subnet} ! -o {bridge} -j MASQUERADE");
+        let translation = self.leads_out.then(|| format!("-t nat -A {bridge} -s {subnet} ! -o {bridge} -j MASQUERADE"));
         // Last, so that what is not complete is not in use.
-        let jumps = CHAINS.iter().map(|(table, chain)| format!("-t {table} -I {chain} -j {bridge}"));
-        chains.chain(passing).chain([translation]).chain(jumps).collect()
+        let jumps = needed.iter().map(|(table, chain)| format!("-t {table} -I {chain} -j {bridge}"));
+        chains.chain(passing).chain(translation).chain(jumps).collect()
     }
 }
 
@@ -168,6 +182,15 @@ impl Adding {
 }
 
 impl Firewall {
+    /// That of this machine, if there is one.
+    pub(super) fn here() -> Option<Firewall> {
+        match (program("nft"), program("iptables")) {
+            (Some(_), _) => Some(Firewall::Nft),
+            (None, Some(_)) => Some(Firewall::Iptables),
+            (None, None) => None,
+        }
+    }
+
     /// Begins to add the rules. Where it fails, some of them may be there.
     pub(super) fn add(self, rules: &Rules) -> Result<Adding, String> {
         match self {
@@ -275,7 +298,7 @@ mod tests {
     #[test]
     fn both_languages_say_the_same() {
         let (bridge, subnet) = ("ll-abcdef-1".to_owned(), "172.18.0.0/16".to_owned());
-        let rules = Rules { bridge, subnet, sixth: None };
+        let rules = Rules { bridge, subnet, sixth: None, leads_out: true };
         let text = rules.text();
         assert!(text.starts_with("table ip ll-abcdef-1 {"), "{text}");
         assert!(text.contains("ip saddr 172.18.0.0/16 oifname != \"ll-abcdef-1\" masquerade"), "{text}");
@@ -302,6 +325,20 @@ mod tests {
                 "-t nat -A ll-abcdef-1 -s 172.18.0.0/16 ! -o ll-abcdef-1 -j MASQUERADE",
                 "-t filter -I FORWARD -j ll-abcdef-1",
                 "-t nat -I POSTROUTING -j ll-abcdef-1",
+            ]
+        );
+        let internal = Rules { leads_out: false, ..both };
+        let text = internal.text();
+        assert!(text.contains("table ip6 ") && !text.contains("masquerade"), "{text}");
+        assert_eq!(text.matches(" drop").count(), 4, "{text}");
+        assert_eq!(
+            internal.lines(&internal.subnet),
+            [
+                "-t filter -N ll-abcdef-1",
+                "-t filter -A ll-abcdef-1 -i ll-abcdef-1 -o ll-abcdef-1 -j ACCEPT",
+                "-t filter -A ll-abcdef-1 -i ll-abcdef-1 -j DROP",
+                "-t filter -A ll-abcdef-1 -o ll-abcdef-1 -j DROP",
+                "-t filter -I FORWARD -j ll-abcdef-1",
             ]
         );
     }

@@ -26,6 +26,7 @@ mod programs;
 mod reach;
 mod remembered;
 mod segment;
+mod settings;
 mod sixth;
 mod subnet;
 mod switch;

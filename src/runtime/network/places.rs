@@ -196,7 +196,7 @@ impl Places {
     fn plug_in(&mut self, namespace: &OwnedFd, end: &mut End) -> Result<(), Error> {
         cut_off(&mut self.segments, end);
         let segment = &self.segments[&end.wire.network];
-        segment.plug(&end.cable, &end.wire, namespace.as_fd()).map_err(netlink("netlink(veth)"))?;
+        segment.plug(&end.cable, &end.wire, namespace.as_fd())?;
         let set_up = segment::set_up_inside(namespace, &end.wire, self.world.identity.in_user_namespace());
         if set_up.is_err() {
             self.pull_out(end);
@@ -269,9 +269,8 @@ impl Places {
         for end in &mut joined.ends {
             is_cut_off |= cut_off(&mut self.segments, end);
             let plugged = self.segments[&end.wire.network].plug(&end.cable, &end.wire, namespace.as_fd());
-            if let Err(errno) = plugged {
-                let call = format!("netlink(veth) for `{}`", end.wire.network);
-                answer = Plugged::Refused { call, errno: errno as i32 };
+            if let Err(error) = plugged {
+                answer = refusal(&error, &end.wire.network);
             }
         }
         (joined.namespace, joined.questions) = (Some(namespace), Some(questions));
@@ -369,6 +368,18 @@ fn cut_off(segments: &mut BTreeMap<String, Segment>, end: &mut End) -> bool {
         end.wire.gateways.clear();
     }
     is_cut_off
+}
+
+/// What a container is told whose cable to this network can't be put in.
+fn refusal(error: &Error, network: &str) -> Plugged {
+    let (call, errno) = match error {
+        Error::Call { call, errno } => ((*call).to_owned(), *errno as i32),
+        Error::Io { operation, path, source } => {
+            (format!("{operation} `{}`", path.display()), source.raw_os_error().unwrap_or(0))
+        }
+        other => (other.to_string(), 0),
+    };
+    Plugged::Refused { call: format!("{call} for `{network}`"), errno }
 }
 
 fn netlink(call: &'static str) -> impl FnOnce(nix::errno::Errno) -> Error {

@@ -21,10 +21,11 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
-use super::document::{self, Network};
+use super::document::{self, Network, Reach};
 use super::firewall;
 use super::mark;
 use super::programs::Namespaces;
+use super::settings;
 use super::sixth::Sixth;
 use super::way::{self, Opened, Way};
 use crate::container::{Identity, NAME_SERVER, Wire, owner_of};
@@ -100,6 +101,10 @@ impl Segment {
         let bridge = netlink.add_bridge(&name, mac(IpAddr::V4(network.gateway))).map_err(refused("netlink(bridge)"))?;
         let (opened, is_settled) = (None, false);
         let mut segment = Segment { network, way, opened, is_settled, netlink, namespaces, name, bridge };
+        if segment.is_on_the_machine() {
+            settings::quiet(&segment.name, segment.network.sixth.is_some())?;
+        }
+        segment.netlink.switch_on(bridge).map_err(refused("netlink(RTM_SETLINK)"))?;
         let address = IpAddr::V4(segment.network.gateway);
         let assigned = Assigned { interface: bridge, address, prefix: segment.network.subnet.prefix() };
         segment.netlink.add_address(assigned).map_err(refused("netlink(RTM_NEWADDR)"))?;
@@ -109,7 +114,14 @@ impl Segment {
         }
         match Opened::open(&segment.way, &segment.name, &segment.network, segment.namespaces.as_ref()) {
             Ok(opened) => segment.opened = Some(opened),
+            Err(problem) if segment.network.reach == Reach::Internal => {
+                let name = &segment.network.name;
+                return Err(Error::Refused(format!("the network `{name}` can't be kept apart: {problem}")));
+            }
             Err(problem) => segment.close(problem),
+        }
+        if segment.is_on_the_machine() {
+            settings::pass_on(&segment.name, false)?;
         }
         Ok(segment)
     }
@@ -117,12 +129,25 @@ impl Segment {
     /// Waits until the way out is open, and says whether there is one. Nobody has a cable before: the same rules keep others out.
     pub(super) fn settle(&mut self) -> bool {
         if !std::mem::replace(&mut self.is_settled, true) {
-            match self.opened.as_mut().map_or(Ok(()), Opened::finish) {
+            let finished = self.opened.as_mut().map_or(Ok(()), Opened::finish);
+            match finished.and_then(|()| self.pass_on()) {
                 Ok(()) => self.await_connector(),
                 Err(problem) => self.close(problem),
             }
         }
         !matches!(self.way, Way::None(_))
+    }
+
+    /// Has the machine pass on what comes from it, now that the rules are there.
+    fn pass_on(&self) -> Result<(), String> {
+        match self.way {
+            Way::Translation(_) => settings::pass_on(&self.name, true).map_err(|error| error.to_string()),
+            Way::Program(_) | Way::None(_) => Ok(()),
+        }
+    }
+
+    fn is_on_the_machine(&self) -> bool {
+        self.namespaces.is_none()
     }
 
     fn close(&mut self, problem: String) {
@@ -131,8 +156,22 @@ impl Segment {
     }
 
     /// Puts a cable of this name into a container. Its end there is switched off.
-    pub(super) fn plug(&self, cable: &str, wire: &Wire, container: BorrowedFd<'_>) -> Result<(), Errno> {
-        self.netlink.add_cable(cable, self.bridge, &wire.interface, wire.mac, container)
+    ///
+    /// # Errors
+    /// The kernel refuses it; then nothing of it stays.
+    pub(super) fn plug(&self, cable: &str, wire: &Wire, container: BorrowedFd<'_>) -> Result<(), Error> {
+        let added = self.netlink.add_cable(cable, self.bridge, &wire.interface, wire.mac, container);
+        added.map_err(refused("netlink(veth)"))?;
+        // What comes there is for the bridge, of IPv6 as well.
+        let quiet = if self.is_on_the_machine() { settings::quiet(cable, false) } else { Ok(()) };
+        let plugged = quiet.and_then(|()| {
+            let switched_on = self.netlink.index(cable).and_then(|index| self.netlink.switch_on(index));
+            switched_on.map_err(refused("netlink(RTM_SETLINK)"))
+        });
+        if plugged.is_err() {
+            let _ = self.unplug(cable);
+        }
+        plugged
     }
 
     /// Takes it away: by our end, as the container may have given its own another name.
@@ -309,6 +348,8 @@ fn own_network() -> Result<(Netlink, Namespaces), Error> {
         let netlink = Netlink::open().map_err(|errno| ("socket(AF_NETLINK)", errno))?;
         let loopback = netlink.index("lo").and_then(|index| netlink.switch_on(index));
         loopback.map_err(|errno| ("netlink(RTM_SETLINK)", errno))?;
+        // Nobody in it is a router. Nothing of the machine's depends on it.
+        let _ = settings::quiet_all();
         // Needed only where there is a way out, and then the machine has it as a default most of the time.
         let _ = std::fs::write("/proc/sys/net/ipv4/ip_forward", "1");
         Ok((netlink.into_descriptor(), open("/proc/self/ns/user")?, open("/proc/self/ns/net")?))

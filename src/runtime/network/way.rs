@@ -6,7 +6,7 @@
 //! nothing of it there: none, and what would help
 //! ```
 //!
-//! The choice is data, made once when a network comes about; [`Opened`] is what was done for it, and ends with it.
+//! An internal network has none, and root's gets rules that keep it apart from all others. The choice is data, made once when a network comes about; [`Opened`] is what was done for it, and ends with it.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -78,11 +78,8 @@ impl Way {
     /// The way out that networks have on this machine.
     pub(crate) fn here(identity: &Identity) -> Way {
         if !identity.in_user_namespace() {
-            return match (program("nft"), program("iptables")) {
-                (Some(_), _) => Way::Translation(Firewall::Nft),
-                (None, Some(_)) => Way::Translation(Firewall::Iptables),
-                (None, None) => Way::None(Why::NothingInstalled { wanted: "the package `nftables`".to_owned() }),
-            };
+            let none = || Way::None(Why::NothingInstalled { wanted: "the package `nftables`".to_owned() });
+            return Firewall::here().map_or_else(none, Way::Translation);
         }
         let connector = match (program("pasta"), program("slirp4netns")) {
             (Some(_), _) => Connector::Pasta,
@@ -182,8 +179,19 @@ impl Opened {
             bridge: bridge.to_owned(),
             subnet: network.subnet.to_string(),
             sixth: network.sixth.map(|sixth| sixth.subnet.to_string()),
+            leads_out: !matches!(way, Way::None(_)),
         };
         match way {
+            // Nobody may reach it, nor be reached from it. In a network of an ordinary user's there is nobody else.
+            Way::None(Why::Internal) if namespaces.is_none() => {
+                let firewall = Firewall::here().map(|firewall| (firewall, rules.clone()));
+                let mut opened = Opened { firewall, adding: Adding::default(), connector: None };
+                if let Some((firewall, rules)) = &opened.firewall {
+                    opened.adding = firewall.add(rules)?;
+                }
+                // Not beside us: without them it must not be.
+                opened.finish().map(|()| opened)
+            }
             Way::None(_) => Ok(Opened { firewall: None, adding: Adding::default(), connector: None }),
             Way::Translation(firewall) => {
                 pass_on(FORWARDING)?;
