@@ -76,7 +76,7 @@ impl<'c> Body<'c> {
         if !is_first {
             let mut end = [0; 2];
             for byte in &mut end {
-                self.connection.more(0)?;
+                self.more(0)?;
                 self.connection.read(std::slice::from_mut(byte))?;
             }
             if end != *b"\r\n" {
@@ -85,7 +85,7 @@ impl<'c> Body<'c> {
         }
         let mut known = 0;
         loop {
-            let bytes = self.connection.more(known)?;
+            let bytes = self.more(known)?;
             known = bytes.len();
             match httparse::parse_chunk_size(bytes) {
                 Ok(httparse::Status::Complete((line, 0))) => {
@@ -103,12 +103,19 @@ impl<'c> Body<'c> {
         }
     }
 
+    /// What is there of the lines around chunks, with at least one byte more than `known`. It is nothing of the body, so it brings the
+    /// body no further: who sends only that is too slow.
+    fn more(&mut self, known: usize) -> io::Result<&[u8]> {
+        self.pace.passed(0)?;
+        self.connection.more(known)
+    }
+
     /// Passes over the fields after the last chunk, to the empty line.
     fn trailer(&mut self) -> io::Result<()> {
         let (mut line, mut length) = (0, 0);
         loop {
             let mut byte = 0;
-            self.connection.more(0)?;
+            self.more(0)?;
             self.connection.read(std::slice::from_mut(&mut byte))?;
             length += 1;
             match byte {
@@ -152,5 +159,37 @@ impl Read for Body<'_> {
             (_, _) => Left::Chunk(rest),
         };
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn lines_around_chunks_bring_a_body_no_further() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        let mut client = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+        let (stream, peer) = listener.accept().expect("a connection");
+        let mut connection = Connection::new(stream, peer.ip()).expect("a connection");
+        connection.begin_waiting_for_bytes().expect("it is open");
+        client.write_all(b"2;x=y\r\nab\r\n0\r\nA: b\r\n\r\n").expect("it is open");
+        let mut body = Body::new(&mut connection, Length::Chunks, false);
+        let slow = || Pace::since(Instant::now() - Duration::from_secs(600));
+        let is_late = |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        body.pace = slow();
+        assert!(is_late(body.next_chunk(true)), "the line of a chunk");
+        body.pace = Pace::new();
+        assert_eq!(body.read(&mut [0; 9]).expect("a chunk"), 2);
+        body.pace = slow();
+        assert!(is_late(body.next_chunk(false)), "the end of a chunk");
+        assert!(is_late(body.trailer()), "the fields after the last one");
+        body.pace = Pace::new();
+        assert_eq!(body.read(&mut [0; 9]).expect("the end"), 0);
+        assert!(body.is_over());
     }
 }

@@ -171,9 +171,22 @@ impl Connection {
         self.buffer.drain(..count);
     }
 
-    /// Sends bytes.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        (&*self.stream).write_all(bytes).map_err(quiet)
+    /// Sends bytes, never slower than a trickle.
+    pub(super) fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut pace = Pace::new();
+        while !bytes.is_empty() {
+            match (&*self.stream).write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) if count == bytes.len() => return Ok(()),
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    pace.passed(count as u64)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(quiet(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Sends bytes of a file, from where it stands: in the kernel, and never slower than a trickle.
@@ -239,7 +252,12 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new() -> Pace {
-        Pace { since: Instant::now(), passed: 0 }
+        Pace::since(Instant::now())
+    }
+
+    /// One of which nothing has passed since then.
+    pub(super) fn since(since: Instant) -> Pace {
+        Pace { since, passed: 0 }
     }
 
     /// Counts bytes.

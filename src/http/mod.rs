@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Everything that a client can make large or slow is bounded: how many connections there are, how long a head is and how long it takes to
-//! come, how slowly a body may come and an answer may go, how many workers one address has at a time. A file goes from the disk to the
-//! network in the kernel, by sendfile(2), so that no answer is in memory unless it was made there.
+//! come, how long a request waits for its turn, how slowly a body may come and an answer may go, how many workers one address has at a time.
+//! A file goes from the disk to the network in the kernel, by sendfile(2), so that no answer is in memory unless it was made there.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -20,12 +20,14 @@
 //! | `range` | which part of a file was asked for |
 //! | `connection` | one connection, and its time-outs |
 //! | `server` | the doorman and the workers |
+//! | `desk` | what they hand to each other |
 //!
 //! Left out: TLS, compression, HTTP/2, upgrades, several ranges at once, proxies' forms of a request.
 
 mod answer;
 mod body;
 mod connection;
+mod desk;
 mod head;
 mod range;
 mod server;

@@ -2,13 +2,14 @@
 //!
 //! One thread, the doorman, has every connection on which nothing is under way: it takes new ones and waits for the heads of requests. A
 //! connection with a request goes into the queue, and a worker answers it. So a client that says nothing, or says it slowly, has no worker.
+//!
+//! Where there are too many connections, the address that has most of them loses one: nobody is locked out by what another one holds.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::cmp::Reverse;
+use std::io::{self, Read as _};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,7 +18,8 @@ use super::Request;
 use super::answer::{Answer, Sent};
 use super::body::Body;
 use super::connection::{Arrived, Connection};
-use super::head::{Head, Misunderstood};
+use super::desk::{Desk, Job};
+use super::head::Misunderstood;
 
 /// How many connections there are at most.
 const MOST: usize = 512;
@@ -25,6 +27,11 @@ const MOST: usize = 512;
 const AT_ONCE: usize = 64;
 /// How often the doorman looks who is overdue.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// What is said to a client whose address has most of the connections, where there are too many.
+const TOO_MANY: Misunderstood = Misunderstood { status: 503, reason: "there are too many connections" };
+/// What is said to a client whose request no worker has taken in time.
+const TOO_LONG: Misunderstood = Misunderstood { status: 503, reason: "it has waited too long for its turn" };
 
 /// What answers requests.
 pub(crate) trait Site: Sync {
@@ -37,7 +44,7 @@ pub(crate) trait Site: Sync {
     /// Is told what became of an answer.
     fn answered(&self, note: Self::Note, sent: &Sent);
 
-    /// Is told of a request that nobody could understand.
+    /// Is told of a request that nobody could understand, or that there was no room for (503).
     fn misunderstood(&self, peer: IpAddr, status: u16, reason: &'static str);
 }
 
@@ -84,7 +91,7 @@ impl Server {
         let (bell, ring) = UnixStream::pair()?;
         bell.set_nonblocking(true)?;
         ring.set_nonblocking(true)?;
-        let desk = Desk { state: Mutex::default(), is_work: Condvar::new(), ring, share: self.crew.share };
+        let desk = Desk::new(ring, self.crew.share);
         std::thread::scope(|scope| {
             for number in 0..self.crew.workers {
                 let worker = std::thread::Builder::new().name(format!("worker-{number}"));
@@ -107,13 +114,12 @@ impl Server {
     fn keep_the_door<S: Site>(&self, desk: &Desk, site: &S, end: BorrowedFd<'_>, bell: &UnixStream) -> io::Result<()> {
         let mut waiting: Vec<Connection> = Vec::new();
         loop {
-            let is_room = waiting.len() + desk.number() < MOST || !waiting.is_empty();
             let ready = {
                 let look = |fd| PollFd::new(fd, PollFlags::POLLIN);
-                let listener = if is_room { PollFlags::POLLIN } else { PollFlags::empty() };
-                let mut polled = vec![look(end), look(bell.as_fd()), PollFd::new(self.listener.as_fd(), listener)];
+                let mut polled = vec![look(end), look(bell.as_fd()), look(self.listener.as_fd())];
                 polled.extend(waiting.iter().map(|connection| look(connection.as_fd())));
-                let patience = if waiting.is_empty() { PollTimeout::NONE } else { patience() };
+                let is_idle = waiting.is_empty() && desk.number() == 0;
+                let patience = if is_idle { PollTimeout::NONE } else { patience() };
                 match poll(&mut polled, patience) {
                     Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                     Err(errno) => return Err(errno.into()),
@@ -134,13 +140,16 @@ impl Server {
                 waiting.append(&mut desk.returned());
             }
             if ready[2] {
-                self.accept(&mut waiting, desk);
+                self.accept(&mut waiting, desk, site);
+            }
+            for connection in desk.overdue(now) {
+                refuse(&connection, TOO_LONG, site);
             }
         }
     }
 
-    /// Takes new connections. Where there are too many, those go that have waited longest for a request.
-    fn accept(&self, waiting: &mut Vec<Connection>, desk: &Desk) {
+    /// Takes new connections, each in the place of another one where there are too many.
+    fn accept<S: Site>(&self, waiting: &mut Vec<Connection>, desk: &Desk, site: &S) {
         for _ in 0..AT_ONCE {
             let (stream, peer) = match self.listener.accept() {
                 Ok(accepted) => accepted,
@@ -152,15 +161,31 @@ impl Server {
                 }
             };
             waiting.extend(Connection::new(stream, peer.ip().to_canonical()));
-            if waiting.len() + desk.number() <= MOST {
-                continue;
-            }
-            let oldest = waiting.iter().enumerate().min_by_key(|(_, connection)| connection.waits_since());
-            match oldest.map(|(index, _)| index) {
-                Some(index) => drop(waiting.swap_remove(index)),
-                None => return,
+            if waiting.len() + desk.number() > MOST
+                && let Some(surplus) = surplus(waiting, desk)
+            {
+                refuse(&surplus, TOO_MANY, site);
             }
         }
+    }
+}
+
+/// The connection that goes where there are too many: of the address that has most of them, the one that has waited longest for a request,
+/// or else the one that has come last into the queue.
+fn surplus(waiting: &mut Vec<Connection>, desk: &Desk) -> Option<Connection> {
+    let mut held = desk.held();
+    for connection in &*waiting {
+        *held.entry(connection.peer).or_default() += 1;
+    }
+    let held = |peer: IpAddr| held.get(&peer).copied().unwrap_or_default();
+    let waits = waiting.iter().enumerate();
+    let waits = waits.max_by_key(|(_, connection)| (held(connection.peer), Reverse(connection.waits_since())));
+    let queued = desk.queued().into_iter().max_by_key(|peer| held(*peer));
+    match (waits, queued) {
+        (Some((_, connection)), Some(peer)) if held(peer) > held(connection.peer) => desk.withdraw(peer),
+        (Some((index, _)), _) => Some(waiting.swap_remove(index)),
+        (None, Some(peer)) => desk.withdraw(peer),
+        (None, None) => None,
     }
 }
 
@@ -193,7 +218,7 @@ fn look_at<S: Site>(
     None
 }
 
-/// Says that a request is not understood, as far as the kernel takes it at once: nobody waits for such a client.
+/// Says why a request is not answered, as far as the kernel takes it at once: nobody waits for such a client.
 fn refuse<S: Site>(connection: &Connection, Misunderstood { status, reason }: Misunderstood, site: &S) {
     let answer = Answer::bytes(status, "text/plain; charset=utf-8", format!("{reason}\n").into_bytes());
     let _ = answer.send(connection, &super::Method::Get, false);
@@ -228,99 +253,5 @@ fn work<S: Site>(job: Job, site: &S) -> Option<Connection> {
             }
             Arrived::Nobody => return None,
         }
-    }
-}
-
-/// A connection with a request.
-struct Job {
-    id: u64,
-    connection: Connection,
-    head: Head,
-}
-
-/// What the doorman and the workers hand to each other.
-struct Desk {
-    state: Mutex<State>,
-    is_work: Condvar,
-    /// Wakes the doorman.
-    ring: UnixStream,
-    /// How many requests of one address are answered at the same time.
-    share: usize,
-}
-
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Job>,
-    /// What workers have: for whom, and how it is broken off.
-    busy: HashMap<u64, (IpAddr, Arc<TcpStream>)>,
-    returned: Vec<Connection>,
-    next: u64,
-    is_ended: bool,
-}
-
-impl Desk {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many connections are not with the doorman.
-    fn number(&self) -> usize {
-        let state = self.state();
-        state.queue.len() + state.busy.len() + state.returned.len()
-    }
-
-    fn put(&self, connection: Connection, head: Head) {
-        let mut state = self.state();
-        let id = state.next;
-        state.next += 1;
-        state.queue.push_back(Job { id, connection, head });
-        self.is_work.notify_one();
-    }
-
-    /// The next request, of whoever has not too many already; `None` when it is over.
-    fn take(&self) -> Option<Job> {
-        let mut state = self.state();
-        loop {
-            if state.is_ended {
-                return None;
-            }
-            let has_its_share =
-                |peer: IpAddr| state.busy.values().filter(|(own, _)| *own == peer).count() >= self.share;
-            if let Some(index) = state.queue.iter().position(|job| !has_its_share(job.connection.peer))
-                && let Some(job) = state.queue.remove(index)
-            {
-                state.busy.insert(job.id, (job.connection.peer, job.connection.stream()));
-                return Some(job);
-            }
-            state = self.is_work.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// A request was answered.
-    fn done(&self, id: u64, kept: Option<Connection>) {
-        let mut state = self.state();
-        state.busy.remove(&id);
-        state.returned.extend(kept);
-        // Another request of the same address may wait for that, and a place for a connection is free.
-        self.is_work.notify_one();
-        drop(state);
-        // Where it can't be written, the doorman was rung already.
-        let _ = (&self.ring).write(&[1]);
-    }
-
-    fn returned(&self) -> Vec<Connection> {
-        std::mem::take(&mut self.state().returned)
-    }
-
-    /// Breaks off what is under way, and sends the workers home.
-    fn end(&self) {
-        let mut state = self.state();
-        state.is_ended = true;
-        state.queue.clear();
-        for (_, stream) in state.busy.values() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-        self.is_work.notify_all();
     }
 }

@@ -9,7 +9,8 @@
 //! GET ID, DELETE ID                how far it is; gives it up
 //! ```
 //!
-//! A piece that breaks off stays as far as it came, and the client may go on from there.
+//! A piece that breaks off stays as far as it came, and the client may go on from there. Of an upload in one go that breaks off nothing stays:
+//! nobody was told its place.
 
 use std::io::Read as _;
 
@@ -38,11 +39,15 @@ impl Registry<'_> {
             return Ok(created(repository, &route::digest(&digest)?));
         }
         let whole = head.query("digest").map(|digest| route::digest(&digest)).transpose()?;
-        let id = deliveries.begin(repository)?;
-        match whole {
-            Some(digest) => self.end_upload(deliveries, request, repository, &id, &digest),
-            None => Ok(accepted(202, repository, &id, 0)),
+        let id = deliveries.begin(repository, request.peer)?;
+        let Some(digest) = whole else { return Ok(accepted(202, repository, &id, 0)) };
+        let mut arrival = deliveries.take(repository, &id)?;
+        if let Err(refusal) = self.receive(deliveries, request, &mut arrival) {
+            deliveries.abandon(&id, arrival);
+            return Err(refusal);
         }
+        deliveries.finish(repository, &id, arrival, &digest)?;
+        Ok(created(repository, &digest))
     }
 
     /// Lets a repository have what another one has; says whether that has it.
@@ -153,7 +158,7 @@ impl Registry<'_> {
                 return Err(Refusal::new(Code::SizeInvalid, message).with_status(413));
             }
             deliveries.reserve(count as u64)?;
-            arrival.push(&buffer[..count])?;
+            arrival.push(&buffer[..count]).inspect_err(|_| deliveries.release(count as u64))?;
         }
     }
 

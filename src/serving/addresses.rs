@@ -1,4 +1,4 @@
-//! The addresses by which others reach this machine, see getifaddrs(3).
+//! The addresses by which others reach this machine, see getifaddrs(3), and its name, see gethostname(2).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -37,4 +37,9 @@ pub(crate) fn addresses(listening: SocketAddr) -> Vec<SocketAddr> {
         found.push(loopback);
     }
     found.into_iter().map(|address| SocketAddr::new(address, listening.port())).collect()
+}
+
+/// The name of this machine.
+pub(super) fn own_name() -> Option<String> {
+    nix::unistd::gethostname().ok()?.into_string().ok()
 }

@@ -2,11 +2,14 @@
 //!
 //! All of it lies in one staging folder of the store, which goes with this value; what a killed registry leaves is swept by the next command.
 //! A blob belongs to the repositories that it was pushed to, wherever else it may be. When a manifest gets a name, what it needs moves into
-//! the store ([`super::naming`]). What nobody has touched for an hour goes.
+//! the store ([`super::naming`]). What nobody has touched for an hour goes. Where there are too many uploads, the address that has most of them
+//! loses the one that has rested longest.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +53,8 @@ struct State {
 /// An upload that was begun.
 struct Upload {
     repository: String,
+    /// Who began it.
+    peer: IpAddr,
     /// `None` while a request adds to it.
     arrival: Option<Arrival>,
     received: u64,
@@ -84,23 +89,24 @@ impl<'w> Deliveries<'w> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins an upload; gives its id.
+    /// Begins an upload, in the place of another one where there are too many; gives its id.
     ///
     /// # Errors
-    /// [`Code::TooManyRequests`].
-    pub(super) fn begin(&self, repository: &Repository) -> Result<String, Refusal> {
+    /// [`Code::TooManyRequests`] where requests add to all of them.
+    pub(super) fn begin(&self, repository: &Repository, peer: IpAddr) -> Result<String, Refusal> {
         self.sweep();
         let arrival = self.staging.begin()?;
         let mut state = self.state();
         if state.uploads.len() as u64 >= self.most_uploads {
-            let message = format!("{} uploads are under way already", state.uploads.len());
-            return Err(Refusal::new(Code::TooManyRequests, message));
+            state.give_way(peer).map(|received| self.release(received)).ok_or_else(|| {
+                let message = format!("{} uploads are under way already", state.uploads.len());
+                Refusal::new(Code::TooManyRequests, message)
+            })?;
         }
         let id = self.clock.new_id();
         let repository = repository.reference.name();
-        state
-            .uploads
-            .insert(id.clone(), Upload { repository, arrival: Some(arrival), received: 0, touched: Instant::now() });
+        let upload = Upload { repository, peer, arrival: Some(arrival), received: 0, touched: Instant::now() };
+        state.uploads.insert(id.clone(), upload);
         Ok(id)
     }
 
@@ -147,7 +153,8 @@ impl<'w> Deliveries<'w> {
         Err(Refusal::new(Code::TooManyRequests, "too much was pushed that no image with a name needs").with_status(507))
     }
 
-    fn release(&self, count: u64) {
+    /// Takes room back: of bytes that are gone, or were never written.
+    pub(super) fn release(&self, count: u64) {
         self.bytes.fetch_sub(count, Ordering::Relaxed);
     }
 
@@ -205,10 +212,9 @@ impl<'w> Deliveries<'w> {
     pub(super) fn share(&self, repository: &Repository, digest: &Digest, size: u64) -> Result<(), Refusal> {
         self.sweep();
         let mut state = self.state();
-        if state.size_of(digest).is_none() {
-            self.reserve(size)?;
-        }
-        state.deliver(repository, digest, size)
+        let new = if state.size_of(digest).is_none() { size } else { 0 };
+        self.reserve(new)?;
+        state.deliver(repository, digest, size).inspect_err(|_| self.release(new))
     }
 
     /// Says that a manifest, which is staged, belongs to a repository.
@@ -225,18 +231,24 @@ impl<'w> Deliveries<'w> {
         let mut arrival = self.staging.begin()?;
         arrival.push(bytes)?;
         let mut state = self.state();
-        if state.size_of(&descriptor.digest).is_none() {
-            self.reserve(descriptor.size)?;
-        }
-        self.staging.finish(arrival)?;
-        state.deliver(repository, &descriptor.digest, descriptor.size)?;
+        let new = if state.size_of(&descriptor.digest).is_none() { descriptor.size } else { 0 };
+        self.reserve(new)?;
+        let finished = self.staging.finish(arrival).map_err(Refusal::from);
+        let delivered = finished.and_then(|_| state.deliver(repository, &descriptor.digest, descriptor.size));
+        delivered.inspect_err(|_| {
+            self.release(new);
+            if state.size_of(&descriptor.digest).is_none() {
+                self.staging.forget(&descriptor.digest);
+            }
+        })?;
         state.of(repository).manifests.insert(descriptor.digest, descriptor.clone());
         Ok(())
     }
 
-    /// The size of a blob that was pushed to a repository.
+    /// The size of a blob that was pushed to a repository, or shared with it and is still there.
     pub(super) fn size_of(&self, repository: &Repository, digest: &Digest) -> Option<u64> {
-        self.state().delivered.get(&repository.reference.name())?.blobs.get(digest).copied()
+        let size = self.state().delivered.get(&repository.reference.name())?.blobs.get(digest).copied();
+        size.filter(|_| self.staging.has(digest))
     }
 
     /// A manifest that was pushed to a repository.
@@ -247,7 +259,7 @@ impl<'w> Deliveries<'w> {
     /// Reads a manifest that was pushed to a repository.
     ///
     /// # Errors
-    /// [`store::Error::Missing`] where it went meanwhile; [`Code::ManifestInvalid`] for a blob that is too large for one.
+    /// [`Code::ManifestInvalid`] for a blob that is too large for one.
     pub(super) fn read_manifest(
         &self,
         repository: &Repository,
@@ -264,14 +276,14 @@ impl<'w> Deliveries<'w> {
         Ok(Some(bytes))
     }
 
-    /// Opens what was pushed to a repository.
+    /// Opens what was pushed to a repository. `None` also for what went meanwhile.
     ///
     /// # Errors
-    /// [`store::Error::Missing`] where it went meanwhile.
+    /// What opening it says.
     pub(super) fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<File>, store::Error> {
-        match self.size_of(repository, digest) {
-            Some(_) => self.staging.open(digest).map(Some),
-            None => Ok(None),
+        match self.size_of(repository, digest).map(|_| self.staging.open(digest)) {
+            None | Some(Err(store::Error::Missing { .. })) => Ok(None),
+            Some(opened) => opened.map(Some),
         }
     }
 
@@ -329,6 +341,24 @@ impl State {
         let own = self.delivered.entry(repository.reference.name()).or_insert_with(nothing);
         own.touched = touched;
         own
+    }
+
+    /// Removes an upload, so that an address can begin one: of the address that has most of them, the upload that has rested longest. Gives
+    /// how much of it had come; `None` where requests add to all that could go. No address loses one to another that has more.
+    fn give_way(&mut self, newcomer: IpAddr) -> Option<u64> {
+        let mut held: HashMap<IpAddr, usize> = HashMap::from([(newcomer, 1)]);
+        for upload in self.uploads.values() {
+            *held.entry(upload.peer).or_default() += 1;
+        }
+        let resting = self.uploads.iter().filter(|(_, upload)| upload.arrival.is_some());
+        let rank =
+            |upload: &Upload| (held.get(&upload.peer).copied(), upload.peer == newcomer, Reverse(upload.touched));
+        let (id, upload) = resting.max_by_key(|(_, upload)| rank(upload))?;
+        if held.get(&upload.peer) < held.get(&newcomer) {
+            return None;
+        }
+        let id = id.clone();
+        self.uploads.remove(&id).map(|upload| upload.received)
     }
 
     /// Says that a blob belongs to a repository.

@@ -21,6 +21,7 @@
 //! | `refusal` | why not: the specification's codes |
 //! | `visit` | a request and its outcome, for whoever watches |
 //! | `addresses` | the addresses by which this machine is reached |
+//! | `hosts` | the names by which it is asked |
 //!
 //! Left out: who somebody is, TLS, compressing layers, deleting.
 
@@ -28,6 +29,7 @@ mod accept;
 mod addresses;
 mod deliveries;
 mod give;
+mod hosts;
 mod naming;
 mod refusal;
 mod route;
@@ -35,6 +37,7 @@ mod shelf;
 mod visit;
 
 pub(crate) use addresses::addresses;
+pub(crate) use hosts::Hosts;
 pub(crate) use refusal::Refusal;
 pub(crate) use route::{Asked, Repository, Which};
 pub(crate) use visit::{Named, Visit};
@@ -65,6 +68,7 @@ pub(crate) enum Access {
 /// A store that answers as a registry.
 pub(crate) struct Registry<'w> {
     store: &'w Store,
+    hosts: Hosts,
     shelves: Shelves,
     /// Held by whoever reads a layer to prove it.
     proving: Mutex<()>,
@@ -83,6 +87,7 @@ impl<'w> Registry<'w> {
     /// [`store::Error::Io`] where something could be pushed and the home can't be written to.
     pub(crate) fn new(
         world: &'w World,
+        hosts: Hosts,
         access: Access,
         watcher: &'w (dyn Fn(&Visit) + Sync),
     ) -> Result<Registry<'w>, store::Error> {
@@ -91,7 +96,7 @@ impl<'w> Registry<'w> {
             Access::Write => Some(Deliveries::new(&world.store, &world.clock)?),
         };
         let (shelves, proving, naming) = Default::default();
-        Ok(Registry { store: &world.store, shelves, proving, naming, deliveries, watcher })
+        Ok(Registry { store: &world.store, hosts, shelves, proving, naming, deliveries, watcher })
     }
 
     /// The names of the images that it has, as people type them.
@@ -104,6 +109,13 @@ impl<'w> Registry<'w> {
 
     fn grant(&self, request: &mut Request<'_>, asked: &Asked) -> Result<(Answer, Option<Named>), Refusal> {
         let head = request.head;
+        if let Some(host) = head.field("host").filter(|host| !self.hosts.has(host)) {
+            let message = format!(
+                "`{host}` is no name of this machine, and nobody else reaches this registry: a server in front of it has to send \
+                 `Host: localhost`"
+            );
+            return Err(Refusal::new(Code::Denied, message).with_status(421));
+        }
         if head.field("origin").is_some() {
             // A page that a browser has open may not use the registry of whoever looks at it.
             return Err(Refusal::new(Code::Denied, "this registry does not talk to web pages"));

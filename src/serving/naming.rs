@@ -177,7 +177,7 @@ fn read(request: &mut Request<'_>, bound: Bound) -> Result<Pushed, Refusal> {
     let broken =
         |error: std::io::Error| Refusal::new(Code::ManifestInvalid, format!("the manifest broke off: {error}"));
     let Some(bytes) = request.body.whole(bound.most).map_err(broken)? else {
-        let message = format!("a {} may have {} bytes ({})", bound.what, bound.most, bound.variable);
+        let message = format!("an {} may have {} bytes ({})", bound.what, bound.most, bound.variable);
         return Err(Refusal::new(Code::SizeInvalid, message).with_status(413));
     };
     let own = kind::media_type(&bytes);
@@ -206,9 +206,23 @@ fn parse(kind: DocumentKind, bytes: &[u8]) -> Result<Content, Refusal> {
         kind::parse(bytes).map_err(|reason| Refusal::new(Code::ManifestInvalid, message(reason)))
     }
     Ok(match kind {
-        DocumentKind::Index => Content::Index(typed::<Index>(bytes)?.manifests),
+        DocumentKind::Index => Content::Index(manifests(typed(bytes)?)?),
         DocumentKind::Manifest | DocumentKind::Config => Content::Manifest(Box::new(typed(bytes)?)),
     })
+}
+
+/// What an index lists. An entry that is neither a manifest nor an index is damage to whoever looks at the image.
+fn manifests(index: Index) -> Result<Vec<Descriptor>, Refusal> {
+    let is_one = |entry: &Descriptor| {
+        matches!(DocumentKind::of(&entry.media_type), Some(DocumentKind::Index | DocumentKind::Manifest))
+    };
+    match index.manifests.iter().find(|entry| !is_one(entry)) {
+        None => Ok(index.manifests),
+        Some(entry) => {
+            let message = format!("the index lists {}, a `{}`, which is no image", entry.digest, entry.media_type);
+            Err(Refusal::new(Code::ManifestInvalid, message))
+        }
+    }
 }
 
 /// An image that can't be used is the client's affair; a disk that can't be written is not.

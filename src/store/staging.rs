@@ -110,6 +110,12 @@ impl<'s> Staging<'s> {
         let _ = write::remove_file(&self.path(digest));
     }
 
+    /// Whether what was added is there, or in the store by now: another command may have removed it from there.
+    pub(crate) fn has(&self, digest: &Digest) -> bool {
+        let is_file = |path: PathBuf| path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+        is_file(self.path(digest)) || is_file(self.store.blob_path(digest))
+    }
+
     /// Opens what was added, also when it is in the store by now.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ pub(crate) fn line(visit: &Visit, time: &str) -> String {
         line += &format!(" {}", deed(visit));
     }
     match &visit.refusal {
+        Some(refusal) if visit.target.is_empty() && visit.status == 503 => {
+            line += &format!(" is turned away: {}", refusal.message);
+        }
         Some(refusal) if visit.target.is_empty() => line += &format!(" is not understood: {}", refusal.message),
         Some(_) if visit.status == 404 && visit.method == Method::Head => line += ", which is not here",
         Some(refusal) => {

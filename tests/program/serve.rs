@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use layerlab::oci::Digest;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -39,7 +42,12 @@ struct Teacher {
 
 impl Teacher {
     fn new(place: Place, options: &str) -> Teacher {
+        Teacher::with(place, options, &[])
+    }
+
+    fn with(place: Place, options: &str, variables: &[(&str, &str)]) -> Teacher {
         let mut command = place.command(&format!("serve --addr 127.0.0.1:0 {options}"));
+        command.envs(variables.iter().copied());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
@@ -56,7 +64,16 @@ impl Teacher {
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
+        self.connect_from(1)
+    }
+
+    /// Connects from one of the machine's addresses, 127.0.0.LAST.
+    fn connect_from(&self, last: u8) -> TcpStream {
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, last, 0)).unwrap();
+        let address: SocketAddrV4 = self.address.parse().unwrap();
+        connect(socket.as_raw_fd(), &SockaddrIn::from(address)).unwrap();
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
@@ -67,11 +84,15 @@ impl Teacher {
     }
 
     fn send(&self, request: &str, body: &[u8]) -> Answer {
+        self.send_on(self.connect(), request, body)
+    }
+
+    fn send_on(&self, mut stream: TcpStream, request: &str, body: &[u8]) -> Answer {
         let (line, fields) = request.split_once('\n').unwrap_or((request, ""));
         let fields: String = fields.lines().map(|field| format!("{field}\r\n")).collect();
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        let mut stream = self.connect();
-        let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}{length}\r\n");
+        let host = if fields.contains("Host: ") { "" } else { "Host: localhost\r\n" };
+        let head = format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n{fields}{length}\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();
         Answer::read(stream)
@@ -86,6 +107,14 @@ impl Teacher {
     fn log(&self) -> String {
         let port = self.address.split_once(':').unwrap().1;
         self.log.lock().unwrap().replace(&self.address, "ADDRESS").replace(port, "PORT")
+    }
+
+    fn wait_for_log(&self, text: &str, times: usize) {
+        let end = Instant::now() + PATIENCE;
+        while self.log().matches(text).count() < times {
+            assert!(Instant::now() < end, "{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn signal(&self, signal: Signal) {
@@ -255,7 +284,7 @@ fn an_image_is_pushed_in_pieces() {
     let begun = teacher.ask("POST /v2/team/note/blobs/uploads/");
     let place = begun.field("Location").unwrap().to_owned();
     let (first, rest) = layer.split_at(layer.len() / 2);
-    let head = format!("PATCH {place} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", layer.len());
+    let head = format!("PATCH {place} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", layer.len());
     let mut stream = teacher.connect();
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(first).unwrap();
@@ -310,11 +339,32 @@ fn an_image_is_pushed_in_pieces() {
     assert_eq!(put(&digest, "manifest", &right).status, 201);
     assert_eq!(teacher.ask(&format!("GET /v2/team/note/manifests/{digest}")).body, right.as_bytes());
     assert!(!teacher.place.run("images").contains("team/note"));
+    // An index lists images, and nothing else.
+    let listed = |parts: &[String]| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, parts.join(","));
+    let image = described(&digest, "manifest.v1+json", right.len());
+    let bare = described(&diff_id.to_string(), "layer.v1.tar+gzip", layer.len());
+    let mixed = listed(&[image.clone(), bare]);
+    for reference in ["2".to_owned(), Digest::of(mixed.as_bytes()).to_string()] {
+        assert_eq!(put(&reference, "index", &mixed).refusal(), "400 MANIFEST_INVALID");
+    }
+    assert_eq!(put("2", "index", &listed(&[image])).status, 201);
     assert_eq!(put("1", "manifest", &right).status, 201);
     assert_eq!(teacher.ask("GET /v2/team/note/manifests/1").body, right.as_bytes());
     assert_eq!(teacher.ask("DELETE /v2/team/note/manifests/1").refusal(), "405 UNSUPPORTED");
+    assert!(teacher.place.run("images").contains("team/note"));
+    // What another repository had from there goes with the last name.
+    for part in [&diff_id.to_string(), &config_digest] {
+        assert_eq!(teacher.ask(&format!("POST /v2/z/2/blobs/uploads/?mount={part}&from=team/note")).status, 201);
+    }
+    assert_eq!(teacher.ask(&format!("GET /v2/z/2/blobs/{diff_id}")).body, layer);
+    teacher.place.run("rmi team/note:1 team/note:2");
+    for method in ["HEAD", "GET"] {
+        assert_eq!(teacher.ask(&format!("{method} /v2/z/2/blobs/{diff_id}")).status, 404);
+    }
+    let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
+    let answer = teacher.send(&format!("PUT /v2/z/2/manifests/t\n{kind}"), right.as_bytes());
+    assert_eq!(answer.refusal(), "400 MANIFEST_BLOB_UNKNOWN");
     let place = teacher.end();
-    assert!(place.run("images").contains("team/note"));
     assert!(place.run("events --since 1 --until 0s").contains("image push"));
 }
 
@@ -478,7 +528,7 @@ fn who_says_nothing_keeps_nobody_waiting() {
     assert_eq!(teacher.ask("GET /v2/").status, 200);
     // A connection is kept for more requests, and one may be sent before the last was answered.
     let mut stream = teacher.connect();
-    let request = "GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(format!("{request}{request}").as_bytes()).unwrap();
     stream.write_all(b"GET /v2/ HTTP/1.1\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
@@ -545,26 +595,101 @@ fn a_registry_that_is_killed_leaves_a_whole_store() {
 #[test]
 fn too_much_is_not_taken() {
     let place = place(Role::Self_);
-    let mut command = place.command("serve --addr 127.0.0.1:0 --writable");
-    command.env("LAYERLAB_MAX_LAYER", "1000").env("LAYERLAB_MAX_UPLOADS", "2").env("LAYERLAB_MAX_UPLOADED", "1500");
-    command.env("LAYERLAB_MAX_MANIFEST", "600");
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let first = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
-    let address = first.split(" at ").last().unwrap().split(',').next().unwrap().to_owned();
-    let teacher = Teacher { place, child, address, log: Arc::default() };
+    let variables = [
+        ("LAYERLAB_MAX_LAYER", "1000"),
+        ("LAYERLAB_MAX_UPLOADS", "2"),
+        ("LAYERLAB_MAX_UPLOADED", "1500"),
+        ("LAYERLAB_MAX_MANIFEST", "600"),
+    ];
+    let teacher = Teacher::with(place, "--writable", &variables);
     assert_eq!(teacher.push_blob("x", &[1; 1001]).refusal(), "413 SIZE_INVALID");
     assert_eq!(teacher.push_blob("x", &[1; 1000]).status, 201);
     assert_eq!(teacher.push_blob("y", &[1; 1000]).refusal(), "507 TOOMANYREQUESTS");
     let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
-    assert_eq!(teacher.send(&format!("PUT /v2/x/manifests/1\n{kind}"), &[b' '; 601]).refusal(), "413 SIZE_INVALID");
-    let uploads: Vec<Answer> = (0..3).map(|_| teacher.ask("POST /v2/x/blobs/uploads/")).collect();
-    assert_eq!(
-        (uploads[0].status, uploads[1].status, uploads[2].refusal().as_str()),
-        (202, 202, "429 TOOMANYREQUESTS")
-    );
-    let location = uploads[0].field("Location").unwrap();
-    assert_eq!(teacher.ask(&format!("DELETE {location}")).status, 204);
+    let answer = teacher.send(&format!("PUT /v2/x/manifests/1\n{kind}"), &[b' '; 601]);
+    assert_eq!(answer.refusal(), "413 SIZE_INVALID");
+    assert!(String::from_utf8_lossy(&answer.body).contains("an image manifest may have 600 bytes"));
+    // What requests add to stays: then there is no room for another one.
+    let begin = || teacher.ask("POST /v2/x/blobs/uploads/").field("Location").unwrap().to_owned();
+    let mut busy: Vec<TcpStream> = Vec::new();
+    for _ in 0..2 {
+        let place = begin();
+        let mut stream = teacher.connect();
+        let fields = "Host: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+        stream.write_all(format!("PATCH {place} HTTP/1.1\r\n{fields}").as_bytes()).unwrap();
+        stream.read_exact(&mut [0; 25]).unwrap();
+        busy.push(stream);
+    }
+    assert_eq!(teacher.ask("POST /v2/x/blobs/uploads/").refusal(), "429 TOOMANYREQUESTS");
+    drop(busy);
+    teacher.wait_for_log("broke off", 2);
     assert_eq!(teacher.ask("POST /v2/x/blobs/uploads/").status, 202);
+    teacher.end();
+}
+
+#[test]
+fn uploads_that_never_end_give_way() {
+    let teacher = Teacher::with(place(Role::Self_), "--writable", &[("LAYERLAB_MAX_UPLOADS", "3")]);
+    let begin = |last: u8| {
+        let begun = teacher.send_on(teacher.connect_from(last), "POST /v2/x/blobs/uploads/", b"");
+        assert_eq!(begun.status, 202);
+        begun.field("Location").unwrap().to_owned()
+    };
+    let is_there = |place: &str| teacher.ask(&format!("GET {place}")).status == 204;
+    let ours = begin(2);
+    let theirs: Vec<String> = (0..5).map(|_| begin(1)).collect();
+    assert_eq!(theirs.iter().map(|place| is_there(place)).collect::<Vec<_>>(), [false, false, false, true, true]);
+    assert!(is_there(&ours), "it has made room for an address that has more");
+    // Of an upload in one go that breaks off nothing stays: it takes the place of one that rests, and leaves it free.
+    for number in 1..=5 {
+        let mut stream = teacher.connect();
+        let target = format!("/v2/x/blobs/uploads/?digest=sha256:{}", "0".repeat(64));
+        let head = format!("POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc");
+        stream.write_all(head.as_bytes()).unwrap();
+        drop(stream);
+        teacher.wait_for_log("broke off after 3 bytes", number);
+    }
+    assert!(is_there(&theirs[4]) && is_there(&ours));
+    assert_eq!(teacher.send(&format!("PUT {ours}?digest={}", Digest::of(b"ours")), b"ours").status, 201);
+    teacher.end();
+}
+
+#[test]
+fn nobody_is_locked_out_by_one_address() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most.min(1 << 16), most).unwrap();
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY large /\n");
+    fs::write(place.path("large"), vec![7; 24 << 20]).unwrap();
+    place.run("build -q -t large .");
+    let teacher = Teacher::new(place, "");
+    let manifest = teacher.ask("GET /v2/large/manifests/latest").json();
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap().to_owned();
+    let request = format!("GET /v2/large/blobs/{layer} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    // They ask for a layer, and never read it. What is more than there is room for is told so at once.
+    let greedy: Vec<TcpStream> = (0..600)
+        .map(|_| {
+            let mut stream = teacher.connect();
+            let _ = stream.write_all(request.as_bytes());
+            stream
+        })
+        .collect();
+    teacher.wait_for_log("127.0.0.1 is turned away: there are too many connections", 600 - 512);
+    for _ in 0..3 {
+        assert_eq!(teacher.send_on(teacher.connect_from(2), "GET /v2/", b"").status, 200);
+    }
+    drop(greedy);
+    teacher.end();
+}
+
+#[test]
+fn a_page_that_leads_its_name_to_this_machine_is_told_nothing() {
+    let teacher = Teacher::new(place(Role::Self_), "");
+    for host in ["localhost:5000", "127.0.0.1", "[::1]:80"] {
+        assert_eq!(teacher.ask(&format!("GET /v2/_catalog\nHost: {host}")).status, 200);
+    }
+    assert_eq!(teacher.ask("GET /v2/_catalog\nHost: evil.com").refusal(), "421 DENIED");
+    let line = "127.0.0.1 lists the repositories: 421 DENIED, `evil.com` is no name of this machine";
+    teacher.wait_for_log(line, 1);
     teacher.end();
 }
 
@@ -581,9 +706,5 @@ fn what_can_not_be_listened_at_is_refused() {
     let text = text.replace(port, "PORT").replace(&next.to_string(), "NEXT");
     insta::assert_snapshot!(text.replace(&teacher.child.id().to_string(), "PROCESS"));
     teacher.signal(Signal::SIGINT);
-    let end = Instant::now() + PATIENCE;
-    while !teacher.log().contains("the registry has ended") {
-        assert!(Instant::now() < end, "{}", teacher.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    teacher.wait_for_log("the registry has ended", 1);
 }

@@ -14,7 +14,7 @@ use crate::errno;
 use crate::http::{Crew, Server};
 use crate::runtime::events::{self, Kind};
 use crate::runtime::{self, occupant};
-use crate::serving::{self, Access, Named, Registry, Visit};
+use crate::serving::{self, Access, Hosts, Named, Registry, Visit};
 use crate::shown;
 use crate::view::visits;
 use crate::world::World;
@@ -54,7 +54,7 @@ impl Serve {
             let _ = writeln!(ui.errors(), "{}", visits::line(visit, &world.clock.rfc3339()));
         };
         let access = if self.writable { Access::Write } else { Access::Read };
-        let registry = Registry::new(world, access, &watcher)?;
+        let registry = Registry::new(world, Hosts::of(address.ip()), access, &watcher)?;
         ui.note(&introduction(address, access, &registry.names()?));
         server.run(&registry, world.interrupt().as_fd())?;
         ui.note("the registry has ended");
