@@ -72,7 +72,7 @@ impl Account {
 pub(crate) struct UserIds {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// Further groups.
+    /// All groups, the primary one first.
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
 }
@@ -89,8 +89,7 @@ pub(crate) fn is_called_root(user: &str) -> bool {
 pub(crate) fn users_of(user: &str, groups: &[String], passwd: &str, group: &str) -> Result<UserIds, Error> {
     let mut account = Account::resolve(user, passwd, group).map_err(Error::Setup)?;
     account.join(groups, group).map_err(Error::Setup)?;
-    let groups = account.groups.iter().copied().filter(|one| *one != account.gid).collect();
-    Ok(UserIds { uid: account.uid, gid: account.gid, groups, home: account.home })
+    Ok(UserIds { uid: account.uid, gid: account.gid, groups: account.groups, home: account.home })
 }
 
 /// The home directory of a user; `/` where the text of a passwd file has none.

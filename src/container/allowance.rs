@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
-use nix::sys::resource::Resource;
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
-use super::limits::Limit;
+use super::limits::{self, Limit};
 use super::resources::Resources;
 
 /// What is asked for.
@@ -104,6 +104,17 @@ impl ResourceLimit {
 
     fn all() -> impl Iterator<Item = &'static (&'static str, &'static str, Resource)> {
         RESOURCES.iter().chain([&ADDRESSES])
+    }
+
+    /// Those that were asked for, and Docker's or ours for the others: the lower ones.
+    pub(crate) fn with_others(asked: &[ResourceLimit]) -> Vec<ResourceLimit> {
+        let known: Vec<Limit> = asked.iter().filter_map(ResourceLimit::limit).collect();
+        let others = limits::others_than(&known).into_iter().filter_map(|limit| {
+            let (name, ..) = Self::all().find(|(.., resource)| *resource == limit.resource)?;
+            let (soft, hard) = getrlimit(limit.resource).ok()?;
+            Some(ResourceLimit { name: (*name).to_owned(), soft: soft.min(limit.soft), hard: hard.min(limit.hard) })
+        });
+        asked.iter().cloned().chain(others).collect()
     }
 
     /// As the kernel takes it; `None` for a name that there is not.

@@ -133,7 +133,7 @@ pub(crate) use leave::DEFAULT_PATH;
 pub use limits::Limit;
 pub(crate) use most::Most;
 pub(crate) use namespaces::owner_of;
-pub(crate) use network::{Plug, Plugged};
+pub(crate) use network::{Plug, Plugged, named_settings as network_settings};
 pub(crate) use networking::NAME_SERVER;
 pub use networking::Networking;
 pub use node::{Node, NodeKind};

@@ -57,6 +57,12 @@ fn settings(identity: &Identity) -> [(&'static str, String); 2] {
     [("ipv4/ip_unprivileged_port_start", "0".to_owned()), ("ipv4/ping_group_range", format!("0 {last}"))]
 }
 
+/// [`settings`] as sysctl(8) names them, for a document; of those that this kernel has.
+pub(crate) fn named_settings(identity: &Identity) -> Vec<(String, String)> {
+    let known = settings(identity).into_iter().filter(|(setting, _)| Path::new("/proc/sys/net").join(setting).exists());
+    known.map(|(setting, value)| (format!("net.{}", setting.replace('/', ".")), value)).collect()
+}
+
 /// What is done first in a new network namespace. Whoever keeps the networks then works beside us.
 pub(super) fn begin(network: &Network, identity: &Identity) -> Vec<Networking> {
     let wires = match network {

@@ -41,20 +41,13 @@ pub(super) struct Unpacking<'s> {
 }
 
 impl<'s> Unpacking<'s> {
-    /// Opens the directory, which is empty, for what a layer brings.
-    pub(super) fn new(
-        store: &'s Store,
-        root_path: &Path,
-        options: Unpack,
-        delta: &Delta,
-    ) -> Result<Unpacking<'s>, Error> {
+    /// Begins in the directory, which is empty; `path` is for messages.
+    pub(super) fn new(store: &'s Store, root: OwnedFd, path: &Path, options: Unpack, delta: &Delta) -> Unpacking<'s> {
         let size = |node: &Node| if let Kind::File(content) = &node.kind { content.size } else { 0 };
         let bytes = delta.own.walk(&TreePath::root()).map(|(_, node)| size(node)).sum();
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let root = openat(AT_FDCWD, root_path, flags, Mode::empty()).map_err(failed("open", root_path))?;
-        Ok(Unpacking {
+        Unpacking {
             root,
-            root_path: root_path.to_path_buf(),
+            root_path: path.to_path_buf(),
             options,
             opener: Opener::new(store),
             links: HashMap::new(),
@@ -62,7 +55,7 @@ impl<'s> Unpacking<'s> {
             notes: Vec::new(),
             buffer: vec![0; 128 << 10],
             task: store.meter().begin(Work::Unpacking, Some(bytes)),
-        })
+        }
     }
 
     /// Makes everything, and returns what could not be made.
@@ -392,6 +385,12 @@ enum ModeBits {
 fn times(metadata: &Metadata) -> (TimeSpec, TimeSpec) {
     let modified = TimeSpec::new(metadata.mtime, i64::from(metadata.mtime_nanos));
     (modified, modified)
+}
+
+/// Opens a directory that files are made in.
+pub(super) fn open_root(path: &Path) -> Result<OwnedFd, Error> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(AT_FDCWD, path, flags, Mode::empty()).map_err(failed("open", path))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {

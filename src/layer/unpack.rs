@@ -20,9 +20,10 @@
 //! passed over and told in a note.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use super::materialise::Unpacking;
+use super::materialise::{Unpacking, open_root};
 use super::overlay::{OpaqueName, Unpack};
 use super::{Delta, Error, Ownership, apply, delta};
 use crate::oci::{ChainId, Layer};
@@ -59,8 +60,22 @@ pub struct Below {
 /// # Errors
 /// What can't be read or made.
 pub(crate) fn make_files(store: &Store, tree: &Tree, directory: &Path, options: Unpack) -> Result<Vec<String>, Error> {
+    make_files_in(store, tree, open_root(directory)?, directory, options)
+}
+
+/// As [`make_files`], in a directory that is held open; `path` is for messages.
+///
+/// # Errors
+/// What can't be read or made.
+pub(crate) fn make_files_in(
+    store: &Store,
+    tree: &Tree,
+    directory: OwnedFd,
+    path: &Path,
+    options: Unpack,
+) -> Result<Vec<String>, Error> {
     let delta = Delta::whole(tree.clone());
-    Unpacking::new(store, directory, options, &delta)?.run(&delta)
+    Unpacking::new(store, directory, path, options, &delta).run(&delta)
 }
 
 /// Unpacks the layers of an image that are not unpacked yet, lowest first, into the store. `below` saves reading the
@@ -230,7 +245,8 @@ fn unpack_delta(store: &Store, delta: &Delta, destination: &Path, options: Unpac
     }
     sweep(folder);
     let temporary = write::temporary_folder(folder)?;
-    let result = Unpacking::new(store, &temporary, options, delta).and_then(|unpacking| unpacking.run(delta));
+    let root = open_root(&temporary);
+    let result = root.and_then(|root| Unpacking::new(store, root, &temporary, options, delta).run(delta));
     match result {
         Ok(notes) => {
             write::publish_folder(&temporary, destination)?;

@@ -8,8 +8,8 @@ use crate::bundle::config::{
     Root, User,
 };
 use crate::container::{
-    self, Access, Allowance, Hostname, Identity, Most, MountKind, NewPrivileges, Paths, Programs, Range, Recursion,
-    Seccomp, Terminal, UserIds,
+    self, Access, Allowance, Cgroups, Hostname, Identity, Most, MountKind, NewPrivileges, Paths, Programs, Range,
+    Recursion, ResourceLimit, Seccomp, Terminal, UserIds,
 };
 use crate::runtime::Error;
 
@@ -23,6 +23,8 @@ pub(super) struct Described {
     pub(super) mounts: Vec<container::Mount>,
     /// Whose ids the bundle has.
     pub(super) identity: Identity,
+    /// What this machine has of control groups.
+    pub(super) cgroups: Cgroups,
 }
 
 impl Described {
@@ -47,7 +49,7 @@ impl Described {
     }
 
     fn process(&self, user: &UserIds) -> Process {
-        let container::Process { args, env, cwd, terminal, rights, limits, .. } = &self.process;
+        let container::Process { args, env, cwd, terminal, rights, limits, groups, .. } = &self.process;
         let capabilities: Vec<String> = rights.capabilities.names().map(|name| format!("CAP_{name}")).collect();
         // A user other than root has none, but a set-user-id program may get them.
         let own = if user.uid == 0 { capabilities.clone() } else { Vec::new() };
@@ -55,13 +57,20 @@ impl Described {
         if !env.iter().any(|variable| variable.starts_with("HOME=")) {
             env.push(format!("HOME={}", user.home));
         }
-        let limit = |limit: &container::ResourceLimit| {
+        let limit = |limit: &ResourceLimit| {
             let kind = format!("RLIMIT_{}", limit.name.to_ascii_uppercase());
             Rlimit { kind, soft: limit.soft, hard: limit.hard }
         };
+        // With a single id there are no further groups, and none may be set, unless they are asked for.
+        let has_groups = self.identity != Identity::Single || !groups.is_empty();
         Process {
             terminal: *terminal == Terminal::Yes,
-            user: User { uid: user.uid, gid: user.gid, umask: None, additional_gids: user.groups.clone() },
+            user: User {
+                uid: user.uid,
+                gid: user.gid,
+                umask: None,
+                additional_gids: if has_groups { user.groups.clone() } else { Vec::new() },
+            },
             args: args.clone(),
             env,
             cwd: if cwd.is_empty() { "/".to_owned() } else { cwd.clone() },
@@ -71,7 +80,7 @@ impl Described {
                 permitted: own,
                 ..Capabilities::default()
             },
-            rlimits: limits.iter().map(limit).collect(),
+            rlimits: ResourceLimit::with_others(limits).iter().map(limit).collect(),
             no_new_privileges: rights.new_privileges == NewPrivileges::Forbidden,
             oom_score_adj: self.allowance.oom_score,
             ..Process::default()
@@ -85,7 +94,9 @@ impl Described {
             Paths::Protected => (all(&container::MASKED), all(&container::READ_ONLY)),
             Paths::Open => (Vec::new(), Vec::new()),
         };
-        let settings = self.allowance.settings.iter().map(|set| (set.name.clone(), set.value.clone()));
+        let asked = self.allowance.settings.iter().map(|set| (set.name.clone(), set.value.clone()));
+        // What was asked for comes last and counts.
+        let settings = container::network_settings(&self.identity).into_iter().chain(asked);
         let (uids, gids) = self.identity.ranges();
         Linux {
             namespaces: self.namespaces(),
@@ -107,7 +118,7 @@ impl Described {
 
     fn namespaces(&self) -> Vec<Namespace> {
         let user = if self.identity.in_user_namespace() { &["user"][..] } else { &[] };
-        let kinds = ["pid", "network", "ipc", "uts", "mount"].iter().chain(user);
+        let kinds = ["pid", "network", "ipc", "uts", "mount", "cgroup"].iter().chain(user);
         kinds.map(|kind| Namespace { kind: (*kind).to_owned(), path: None }).collect()
     }
 
@@ -155,14 +166,19 @@ impl Described {
             source: kind.to_owned(),
             options: options.split(',').map(str::to_owned).collect(),
         };
-        vec![
+        let mut mounts = vec![
             mount("/proc", "proc", "nosuid,noexec,nodev"),
             mount("/dev", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"),
             mount("/dev/pts", "devpts", &format!("nosuid,noexec,newinstance,ptmxmode=0666,{group}")),
             mount("/dev/shm", "tmpfs", &format!("nosuid,noexec,nodev,mode=1777,{memory}")),
             mount("/dev/mqueue", "mqueue", "nosuid,noexec,nodev"),
             mount("/sys", "sysfs", "nosuid,noexec,nodev,ro"),
-        ]
+        ];
+        // Only real root may mount a hierarchy of version 1.
+        if self.cgroups == Cgroups::V2 || !self.identity.in_user_namespace() && self.cgroups != Cgroups::None {
+            mounts.push(mount("/sys/fs/cgroup", "cgroup", "nosuid,noexec,nodev,ro"));
+        }
+        mounts
     }
 }
 

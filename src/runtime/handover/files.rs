@@ -1,12 +1,11 @@
-//! The folder of a bundle: the files of the root, and the document beside them.
+//! What is in a bundle: the files of the root, and the document beside them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::description::Described;
-use crate::container::{Identity, users_of};
-use crate::document::{self, Links};
+use super::place::Place;
+use crate::container::{Identity, Surroundings, users_of};
 use crate::layer::{self, Ownership, Unpack};
 use crate::limits::Limit;
 use crate::oci::{ImageConfig, Layer};
@@ -38,10 +37,13 @@ pub(crate) fn of_container(world: &Arc<World>, name: &str, folder: &Path, form: 
     let still = Still::of(world, name)?;
     let Record { process, hostname, root, paths, allowance, volumes, .. } = still.record.clone();
     let mounts = volumes.iter().map(|volume| volume.mount(world)).collect();
-    let described = Described { process, hostname, root, paths, allowance, mounts, identity: identity(world, form) };
-    let folder = make_folder(folder)?;
-    still.with_files(|tree| make_files(world, tree, &folder, form))?;
-    write(world, &described, &folder)
+    let cgroups = Surroundings::look()?.cgroups;
+    let described =
+        Described { process, hostname, root, paths, allowance, mounts, identity: identity(world, form), cgroups };
+    Place::make(folder)?.fill(world, |place| {
+        still.with_files(|tree| make_files(world, tree, place, form))?;
+        write(world, &described, place)
+    })
 }
 
 /// Writes what a container of an image would be.
@@ -58,11 +60,14 @@ pub(crate) fn of_image(
     let wanted = Wanted::of(image, &Request::new(), Vec::new(), &world.clock.new_id())?;
     let Wanted { process, hostname, root, paths, allowance, .. } = wanted;
     let mounts = Vec::new();
-    let described = Described { process, hostname, root, paths, allowance, mounts, identity: identity(world, form) };
-    let folder = make_folder(folder)?;
+    let cgroups = Surroundings::look()?.cgroups;
+    let described =
+        Described { process, hostname, root, paths, allowance, mounts, identity: identity(world, form), cgroups };
     let tree = layer::tree_of(&world.store, layers)?;
-    world.identity.within(|| make_files(world, &tree, &folder, form))??;
-    write(world, &described, &folder)
+    Place::make(folder)?.fill(world, |place| {
+        world.identity.within(|| make_files(world, &tree, place, form))??;
+        write(world, &described, place)
+    })
 }
 
 /// Whose ids a bundle has.
@@ -73,40 +78,24 @@ fn identity(world: &World, form: Form) -> Identity {
     }
 }
 
-/// Makes the folder, which has no bundle yet, and gives its path without links.
-fn make_folder(folder: &Path) -> Result<PathBuf, Error> {
-    fs::create_dir_all(folder).map_err(Error::foreign("create", &folder))?;
-    let rootfs = folder.join("rootfs");
-    if rootfs.symlink_metadata().is_ok() || folder.join("config.json").symlink_metadata().is_ok() {
-        let message = format!("`{}` has a bundle already", folder.display());
-        return Err(Error::argument(message, "choose another folder, or remove that one"));
-    }
-    fs::create_dir(&rootfs).map_err(Error::foreign("create", &rootfs))?;
-    folder.canonicalize().map_err(Error::foreign("find", &folder))
-}
-
-fn make_files(world: &World, tree: &Tree, folder: &Path, form: Form) -> Result<(), Error> {
+fn make_files(world: &World, tree: &Tree, place: &Place, form: Form) -> Result<(), Error> {
     let ownership = match form {
         Form::Own => ownership(&world.identity),
         Form::Rootless => Ownership::Single,
     };
     let options = Unpack { ownership, opaque: marks(&world.identity) };
-    layer::make_files(&world.store, tree, &folder.join("rootfs"), options)?;
+    layer::make_files_in(&world.store, tree, place.rootfs()?, &place.root_path(), options)?;
     Ok(())
 }
 
 /// Writes the document. Who the user is stands in the files, which are ours to read as the container's root.
-fn write(world: &World, described: &Described, folder: &Path) -> Result<(), Error> {
-    let text = |name: &str| {
-        let path = folder.join("rootfs/etc").join(name);
-        let read = document::read(&path, world.home().bound(&USERS), Links::RefuseOnTheWay);
-        // Without the file, or behind a link, nobody has a name there.
-        read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
-    };
-    let (passwd, group) = world.identity.within(|| (text("passwd"), text("group")))?;
+fn write(world: &World, described: &Described, place: &Place) -> Result<(), Error> {
+    // Without the file, or behind a link, nobody has a name there.
+    let text = |name: &str| place.text(name, world.home().bound(&USERS));
+    let (passwd, group) = world.identity.within(|| (text("etc/passwd"), text("etc/group")))?;
     let user = users_of(&described.process.user, &described.process.groups, &passwd, &group)?;
-    let path = folder.join("config.json");
     let config = described.config(&user)?;
-    let text = serde_json::to_string_pretty(&config).map_err(|error| Error::foreign("write", &path)(error.into()))?;
-    fs::write(&path, text + "\n").map_err(Error::foreign("write", &path))
+    let text =
+        serde_json::to_string_pretty(&config).map_err(|error| Error::foreign("write", "config.json")(error.into()))?;
+    place.write_document(&(text + "\n"))
 }

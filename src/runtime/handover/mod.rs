@@ -13,10 +13,11 @@
 //! Left out: networks and published ports, which a manager gives (the bundle has a network of its own with nothing but the loopback
 //! interface), and the three files of /etc that we write for a container.
 //!
-//! Read [`files`] for how a bundle is written, [`description`] for what its document says, [`filter`] for the system calls.
+//! Read [`files`] for how a bundle is written, [`place`] for where, [`description`] for what its document says, [`filter`] for the system calls.
 
 mod description;
 mod files;
 mod filter;
+mod place;
 
 pub(crate) use self::files::{Form, of_container, of_image};
