@@ -272,7 +272,7 @@ fn in_file(
     }))
 }
 
-pub(super) fn wrong(place: &Path, reason: &str) -> Error {
+fn wrong(place: &Path, reason: &str) -> Error {
     Error::Credentials { place: place.to_owned(), reason: reason.to_owned() }
 }
 

@@ -3,13 +3,12 @@
 //! One that does not answer is not waited for for ever, and not longer than the user wishes.
 
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::Error;
-use super::credentials::wrong;
 use crate::progress::Meter;
 use crate::shown;
 
@@ -61,7 +60,7 @@ impl Helpers {
             let _ = child.wait();
         })?;
         let Some(status) = status else {
-            return Err(wrong(Path::new(helper), &format!("`{verb}` does not answer")));
+            return Err(failed(helper, format!("`{verb}` does not answer")));
         };
         if status.success() {
             return Ok(Some(output));
@@ -70,7 +69,7 @@ impl Helpers {
         if said.contains("credentials not found") {
             return Ok(None);
         }
-        Err(wrong(Path::new(helper), &format!("`{verb}` failed: {}", shown::line(&said))))
+        Err(failed(helper, format!("`{verb}` failed: {}", shown::line(&said))))
     }
 
     /// Waits for the end and the answer of a helper; without a status it has not ended in time, and was ended.
@@ -104,4 +103,8 @@ impl Helpers {
             }
         }
     }
+}
+
+fn failed(helper: &str, reason: String) -> Error {
+    Error::Credentials { place: PathBuf::from(helper), reason }
 }

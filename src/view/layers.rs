@@ -80,21 +80,21 @@ mod tests {
             Stage::Mounted { from: "library/nginx".to_owned() },
         ];
         for (number, stage) in stages.into_iter().enumerate() {
-            rows.lock().set(&Digest::of(&[number as u8]), stage);
+            rows.lock().set(&Digest::from_bytes([number as u8; 32]), stage);
         }
         insta::assert_snapshot!(rows.lines(80).join("\n"), @"
-        dac1d7cfa950: Downloading  [>                   ]  0B/11.8MB
-        dac1d7cfa950: Downloading  [==========>         ]  5.9MB/11.8MB
-        dac1d7cfa950: Downloading  [====================]  11.8MB/11.8MB
-        dac1d7cfa950: Downloading  [====================]  1B/0B
-        dac1d7cfa950: Mounted from library/nginx
+        000000000000: Downloading  [>                   ]  0B/11.8MB
+        010101010101: Downloading  [==========>         ]  5.9MB/11.8MB
+        020202020202: Downloading  [====================]  11.8MB/11.8MB
+        030303030303: Downloading  [====================]  1B/0B
+        040404040404: Mounted from library/nginx
         ");
         insta::assert_snapshot!(rows.lines(40).join("\n"), @"
-        dac1d7cfa950: Downloading  0B/11.8MB
-        dac1d7cfa950: Downloading  5.9MB/11.8MB
-        dac1d7cfa950: Downloading  11.8MB/11.8MB
-        dac1d7cfa950: Downloading  1B/0B
-        dac1d7cfa950: Mounted from library/nginx
+        000000000000: Downloading  0B/11.8MB
+        010101010101: Downloading  5.9MB/11.8MB
+        020202020202: Downloading  11.8MB/11.8MB
+        030303030303: Downloading  1B/0B
+        040404040404: Mounted from library/nginx
         ");
     }
 }
