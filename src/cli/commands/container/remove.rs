@@ -47,6 +47,8 @@ impl Remove {
             Err(runtime::Error::BadState { .. } | runtime::Error::Store(_)) if self.force => {
                 return Ok(runtime::remove_damaged(world, name)?);
             }
+            // It was there a moment ago, and was to be removed at its end.
+            Err(runtime::Error::NoContainer(_)) if tries < RACES => return Ok(()),
             found => found?,
         };
         if stored.status.has_monitor() {
