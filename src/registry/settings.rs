@@ -218,6 +218,10 @@ fn server(text: &str, is_insecure: bool) -> Option<(Vec<Url>, String)> {
         None => (None, text),
     };
     let (host, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
+    // A query would stand in the middle of what is asked for.
+    if rest.contains('?') {
+        return None;
+    }
     let base = |scheme: &str| Url::parse(&format!("{scheme}://{host}/v2/"));
     let may_be_plain = is_insecure || base("http").is_some_and(|url| super::judge::is_loopback(url.host()));
     let bases = match scheme {
@@ -276,6 +280,8 @@ mod tests {
             ("http://a:5000/hub/", false, Some("http://a:5000/v2/ hub/")),
             ("[::1]:5000", false, Some("https://[::1]:5000/v2/ http://[::1]:5000/v2/ ")),
             ("", false, None),
+            ("http://a?x", false, None),
+            ("http://a/hub?x", false, None),
         ] {
             assert_eq!(bases(text, insecure).as_deref(), expected, "{text}");
         }
