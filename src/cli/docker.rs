@@ -44,7 +44,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
     ),
     (&["--cache-from", "--cache-to"], "the cache is on this machine: what was built here is found without it"),
     (&["-o", "--output"], "the image goes into the store; `layerlab save -o FILE IMAGE` writes it to a file"),
-    (&["--push"], "build with a name, and `layerlab push` that"),
     (&["--attest", "--provenance", "--sbom"], "no attestations are made of an image"),
     (&["--gpus"], "`--device` gives a container a device of this machine"),
 ];

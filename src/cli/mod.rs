@@ -21,6 +21,7 @@ mod interrupts;
 mod names;
 mod pruning;
 mod pulling;
+mod pushing;
 mod ui;
 
 use std::ffi::{OsStr, OsString};

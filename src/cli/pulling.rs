@@ -1,7 +1,9 @@
-//! What the commands have in common that pull images or push them: `--pull`, and a line for each layer.
+//! What the commands have in common that pull images or push them: options, `--pull`, and a line for each layer.
 
 use std::cell::RefCell;
 use std::io::Write as _;
+
+use clap::Args;
 
 use super::failure::Failure;
 use super::ui::Ui;
@@ -13,6 +15,36 @@ use crate::registry::{self, Pulled, Watcher, When};
 use crate::shown;
 use crate::view::{Sink, Transfers};
 use crate::world::World;
+
+/// The options that `pull` and `push` share.
+#[derive(Debug, Args)]
+pub(super) struct Transfer {
+    /// All tags of the repository
+    #[arg(short, long)]
+    pub(super) all_tags: bool,
+    /// Of an image for several platforms, that for this one, such as `linux/arm64`
+    #[arg(long, value_name = "PLATFORM")]
+    pub(super) platform: Option<Platform>,
+    /// Print only the full name of the image
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Accepted and without effect: Docker's content trust is not supported
+    #[arg(long, hide = true, num_args = 0..=1, value_name = "BOOL")]
+    disable_content_trust: Option<Option<bool>>,
+}
+
+impl Transfer {
+    /// Refuses a name of one image where all tags are asked for.
+    ///
+    /// # Errors
+    /// Docker's words.
+    pub(super) fn check(&self, name: &Reference) -> Result<(), Diagnostic> {
+        if self.all_tags && (name.tag().is_some() || name.has_digest()) {
+            return Err(Diagnostic::error("tag can't be used with --all-tags/-a"));
+        }
+        Ok(())
+    }
+}
 
 /// What `--pull` says. Docker's of `build` has no word, or that of a Boolean.
 pub(super) fn rule(text: Option<&str>) -> Result<Pull, Diagnostic> {

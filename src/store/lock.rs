@@ -104,6 +104,17 @@ pub(crate) fn lock_patiently(path: &Path, mode: LockMode, meter: &Meter) -> Resu
     Ok(Lock { file, path: path.to_path_buf() })
 }
 
+/// As [`lock_patiently`], alone, for a folder itself: it may be another program's, in which a file for the lock would be left.
+///
+/// # Errors
+/// As [`lock_patiently`].
+pub(crate) fn lock_folder(path: &Path, meter: &Meter) -> Result<Lock, Error> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    acquire_patiently(&file, path, LockMode::Exclusive, meter)?;
+    purpose::note_lock(path, LockMode::Exclusive.word());
+    Ok(Lock { file, path: path.to_path_buf() })
+}
+
 /// As [`lock`], but gives `None` at once when another holds it.
 pub(crate) fn try_lock(path: &Path, mode: LockMode) -> Result<Option<Lock>, Error> {
     let file = open_lock(path)?;

@@ -54,7 +54,7 @@ use home::Extent;
 pub use home::{Home, Preferences};
 pub(crate) use images::{MOST_NESTED, Summary};
 pub use index::Image;
-pub(crate) use lock::{Lock, LockMode, is_claimed, lock, lock_patiently, try_claim};
+pub(crate) use lock::{Lock, LockMode, is_claimed, lock, lock_folder, lock_patiently, try_claim};
 pub(crate) use proof::LAYER;
 pub use staging::Staging;
 pub(crate) use staging::{Arrival, StageError};

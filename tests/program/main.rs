@@ -55,6 +55,7 @@ mod sources;
 mod tarballs;
 mod terminal;
 mod transcripts;
+mod transports;
 mod tutorial;
 mod tutorial_registry;
 mod volumes;

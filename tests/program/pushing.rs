@@ -100,6 +100,26 @@ fn an_image_is_pushed_in_dockers_words() {
 }
 
 #[test]
+fn what_is_built_can_be_pushed_at_once() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    let host = registry.host();
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n");
+    insta::assert_snapshot!(pushed(
+        &place,
+        &host,
+        &[
+            "$L build --push .",
+            &format!("$L build --push -t {host}/me/x -t {host}/me/x:2 -t {host}/you/y ."),
+            &format!("$L build -q --push -t {host}/me/x:3 ."),
+            &format!("$L build --progress json --push -t {host}/me/x:4 . | grep -c -v '^{{'"),
+            &format!("skopeo list-tags --tls-verify=false docker://{host}/me/x | tr -d ' \\n'"),
+            "$L build --push -t localhost:1/me/x .",
+        ],
+    ));
+    place.assert_whole();
+}
+
+#[test]
 fn pushing_is_explained() {
     let Some(registry) = Registry::start(Doors::Open) else { return };
     let host = registry.host();

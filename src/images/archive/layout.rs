@@ -12,11 +12,11 @@ use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, validate};
 use crate::store::{MOST_NESTED, Store, documents};
 
-/// Brings every image of the layout into the store.
+/// Brings every image of the layout into the store, or those with a tag.
 ///
 /// # Errors
 /// As [`super::load()`].
-pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loaded>, Error> {
+pub(super) fn images(store: &Store, contents: &Contents<'_>, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
     let text = contents.document("oci-layout", &documents::LAYOUT)?.unwrap_or_default();
     if let Some(reason) = validate::layout(&text).into_iter().next() {
         return Err(contents.invalid("oci-layout", reason));
@@ -26,6 +26,9 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
     let mut loaded = Images::default();
     for mut entry in index.manifests {
         let annotations = std::mem::take(&mut entry.annotations);
+        if tag.is_some_and(|tag| annotations.get(REF_NAME).is_none_or(|other| other != tag)) {
+            continue;
+        }
         let text = annotations.get(IMAGE_NAME).or_else(|| annotations.get(REF_NAME));
         let named = text.map(|text| name(contents, "index.json", text)).transpose()?;
         let chosen = match DocumentKind::of(&entry.media_type) {
@@ -40,6 +43,9 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
         loaded.add(store, chosen, named);
     }
     if loaded.0.is_empty() {
+        if let Some(tag) = tag {
+            return Err(contents.invalid("index.json", format!("it lists no image with the tag `{tag}`")));
+        }
         return Err(contents.not_images("`index.json` lists no image".to_owned()));
     }
     loaded.name_by(&docker::names(contents)?);

@@ -18,19 +18,19 @@ pub(crate) enum Input<'a> {
     Stream(File, &'a str),
 }
 
-/// Loads every image of an archive and gives them their names. All of them are good, or nothing is named.
+/// Loads the images of an archive, or of a layout only those with a tag, and gives them their names. All of them are good, or nothing is named.
 ///
 /// # Errors
 /// [`Error::NotImages`] for what is something else; [`Error::Missing`], [`Error::Invalid`] and [`Error::Platform`] for an archive that
 /// can't be used; [`Error::Document`] and [`Error::Layer`] for what goes beyond a limit; [`Error::Io`] and [`Error::Store`].
-pub(crate) fn load(store: &Store, input: Input<'_>) -> Result<Vec<Loaded>, Error> {
+pub(crate) fn load(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
     let contents = match input {
         Input::Path(path) if path.is_dir() => Contents::of_folder(store, path)?,
         Input::Path(path) => Contents::of_archive(store, path, File::open(path).map_err(Error::io("open", path))?)?,
         Input::Stream(file, name) => Contents::of_archive(store, Path::new(name), file)?,
     };
     let mut images = if contents.has("oci-layout") && contents.has("index.json") {
-        layout::images(store, &contents)?
+        layout::images(store, &contents, tag)?
     } else if contents.is_folder() {
         let reason =
             "a folder has to be an OCI layout, with `oci-layout` and `index.json`; pack a Docker archive with tar";

@@ -16,8 +16,9 @@
 //!
 //! Left out: signatures and other artifacts that are not images.
 //!
-//! Read [`load`](mod@load) next, and [`save`](mod@save) for the way out.
+//! Read [`load`](mod@load) next, and [`save`](mod@save) for the way out; [`location`](mod@location) has the names that skopeo and Podman give to all of them.
 
+mod add;
 mod contents;
 mod docker;
 mod file;
@@ -25,6 +26,7 @@ mod layout;
 mod legacy;
 pub(crate) mod load;
 mod loaded;
+mod location;
 pub(crate) mod recognise;
 pub(crate) mod save;
 mod tarball;
@@ -34,6 +36,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use file::write_whole;
 pub(crate) use load::{Input, load};
 pub(crate) use loaded::prove;
+pub(crate) use location::{Location, put};
 pub(crate) use save::{Format, save};
 
 use crate::diagnostic::Explained;

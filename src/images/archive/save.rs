@@ -39,6 +39,8 @@ pub(crate) enum Format {
 pub(crate) struct Named {
     /// The name that it is to have in the archive.
     pub(crate) name: Option<Reference>,
+    /// What it is called in a layout, where that is not its name: `TAG` of `oci:FOLDER:TAG`.
+    pub(crate) tag: Option<String>,
     /// The manifest, or an index of manifests.
     pub(crate) manifest: Descriptor,
 }
@@ -89,14 +91,20 @@ pub(crate) fn save(store: &Store, images: &[Named], format: Format, output: Outp
 
 /// What goes into the archive.
 #[derive(Default)]
-struct Selected {
-    entries: Vec<Descriptor>,
+pub(super) struct Selected {
+    /// Those of `index.json`.
+    pub(crate) entries: Vec<Descriptor>,
     images: Vec<Entry>,
-    blobs: BTreeMap<Digest, Descriptor>,
+    /// Everything that they lead to.
+    pub(crate) blobs: BTreeMap<Digest, Descriptor>,
 }
 
 impl Selected {
-    fn of(store: &Store, images: &[Named], format: Format) -> Result<Selected, Error> {
+    /// Finds out what belongs to images.
+    ///
+    /// # Errors
+    /// [`Error::Store`] for one that is damaged.
+    pub(crate) fn of(store: &Store, images: &[Named], format: Format) -> Result<Selected, Error> {
         let mut selected = Selected::default();
         for image in images {
             let descriptor = match selected.follow(store, &image.manifest) {
@@ -108,7 +116,7 @@ impl Selected {
                 }
                 followed => followed.map(|()| image.manifest.clone())?,
             };
-            selected.list(descriptor.clone(), image.name.as_ref());
+            selected.list(descriptor.clone(), image);
             if format == Format::DockerArchive {
                 selected.list_for_docker(store, &descriptor, image.name.as_ref())?;
             }
@@ -143,11 +151,12 @@ impl Selected {
     }
 
     /// Adds an entry to `index.json`.
-    fn list(&mut self, mut descriptor: Descriptor, name: Option<&Reference>) {
+    fn list(&mut self, mut descriptor: Descriptor, image: &Named) {
         descriptor.annotations.clear();
-        if let Some(name) = name {
-            descriptor.annotations.insert(REF_NAME.to_owned(), name.familiar());
-            descriptor.annotations.insert(IMAGE_NAME.to_owned(), name.to_string());
+        let (name, tag) = (image.name.as_ref(), image.tag.clone());
+        let texts = [(REF_NAME, tag.or(name.map(Reference::familiar))), (IMAGE_NAME, name.map(Reference::to_string))];
+        for (key, text) in texts {
+            descriptor.annotations.extend(text.map(|text| (key.to_owned(), text)));
         }
         if !self.entries.contains(&descriptor) {
             self.entries.push(descriptor);
@@ -198,6 +207,7 @@ fn is_index(descriptor: &Descriptor) -> bool {
     DocumentKind::of(&descriptor.media_type) == Some(DocumentKind::Index)
 }
 
-fn path_of(digest: &Digest) -> String {
+/// Where a blob is in a layout.
+pub(super) fn path_of(digest: &Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }

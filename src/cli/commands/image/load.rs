@@ -36,16 +36,16 @@ impl Load {
             Some(path) if path.as_os_str() != "-" => Input::Path(path),
             Some(_) | None => Input::Stream(standard_input()?, "(standard input)"),
         };
-        load(world, ui, input)
+        load(world, ui, input, None)
     }
 }
 
-/// Loads an archive, and says what was in it.
-pub(super) fn load(world: &World, ui: &Ui, input: Input<'_>) -> Result<(), Failure> {
+/// Loads an archive, or what has a tag in it, and says what that was.
+pub(super) fn load(world: &World, ui: &Ui, input: Input<'_>, tag: Option<&str>) -> Result<(), Failure> {
     interrupts::catch(world.interrupt());
     let mut out = ui.plain().with_live(world.meter());
     out.begin(Scene::Below);
-    let images = archive::load(&world.store, input)?;
+    let images = archive::load(&world.store, input, tag)?;
     out.end()?;
     for image in images {
         for name in &image.names {

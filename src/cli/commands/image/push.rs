@@ -2,68 +2,102 @@
 
 use clap::Args;
 
+use super::save::named;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
-use crate::cli::names::parse_reference;
-use crate::cli::pulling::shown;
+use crate::cli::names::{parse_name, parse_reference};
+use crate::cli::pulling::Transfer;
+use crate::cli::pushing::{self, Pushing};
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::oci::{Descriptor, Platform, Reference};
-use crate::registry::{Destination, Registries};
+use crate::images::archive::{Format, Location, put};
+use crate::oci::{Descriptor, Reference};
 use crate::runtime::events::{self, Kind};
 use crate::store::Image;
+use crate::view::Scene;
 use crate::world::World;
 
 /// Push an image to a registry.
 ///
 /// The name says where it goes: `ghcr.io/me/app:1.0` to ghcr.io, `me/app` to Docker Hub. `layerlab tag` gives an image another name, `layerlab login`
 /// logs in. Layers that the registry has are not sent again.
+///
+/// With a DESTINATION it goes where `podman push IMAGE DESTINATION` would put it: into the folder of an OCI layout, beside the images there, or into an
+/// archive. Layers are then not compressed, and the digest is that in the store.
 #[derive(Debug, Args)]
 #[command(long_about = None)]
 pub(crate) struct Push {
     /// The image, by the name that it is to have in the registry: `[REGISTRY/]NAME[:TAG]`
     #[arg(value_name = "IMAGE")]
     name: String,
-    /// Push every tag of the repository that the store has
-    #[arg(short, long)]
-    all_tags: bool,
-    /// Of an image for several platforms, push that for this one, such as `linux/arm64`
-    #[arg(long, value_name = "PLATFORM")]
-    platform: Option<Platform>,
-    /// Print only the full name of the image
-    #[arg(short, long)]
-    quiet: bool,
-    /// Accepted and without effect: Docker's content trust is not supported
-    #[arg(long, hide = true, num_args = 0..=1, value_name = "BOOL")]
-    disable_content_trust: Option<Option<bool>>,
+    /// Where it goes instead: `oci:FOLDER[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`
+    #[arg(value_name = "DESTINATION")]
+    to: Option<String>,
+    #[command(flatten)]
+    options: Transfer,
 }
 
 impl Push {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         interrupts::catch(world.interrupt());
-        let name = parse_reference(&self.name)?;
-        if self.all_tags && (name.tag().is_some() || name.has_digest()) {
-            return Err(Diagnostic::error("tag can't be used with --all-tags/-a").into());
+        if let Some(to) = &self.to {
+            return self.put(world, ui, to);
         }
+        let name = parse_reference(&self.name)?;
+        self.options.check(&name)?;
         if name.has_digest() {
             return Err(Diagnostic::error("cannot push a digest reference")
                 .hint("`layerlab tag` gives the image a name, which can be pushed")
                 .into());
         }
-        if !self.quiet {
-            if name.tag().is_none() && !self.all_tags {
+        let Transfer { all_tags, quiet, ref platform, .. } = self.options;
+        if !quiet {
+            if name.tag().is_none() && !all_tags {
                 ui.lines("Using default tag: latest\n")?;
             }
-            ui.lines(&format!("The push refers to repository [{}]\n", name.name()))?;
+            pushing::announce(ui, &name)?;
         }
         let images = self.images(world, &name)?;
-        let destination = Registries::open(world.home(), world.meter())?.destination(&name)?;
+        let pushing = Pushing::begin(world, ui, &name, platform.as_ref(), quiet)?;
         for (name, root) in &images {
-            self.push(world, ui, &destination, name, root)?;
+            pushing.push(name, root)?;
         }
         // As Docker: all tags have no name but that of the repository.
-        let pushed = if self.all_tags { name } else { name.with_default_tag() };
-        if self.quiet { ui.lines(&format!("{pushed}\n")) } else { Ok(()) }
+        let pushed = if self.options.all_tags { name } else { name.with_default_tag() };
+        if self.options.quiet { ui.lines(&format!("{pushed}\n")) } else { Ok(()) }
+    }
+
+    /// Puts the image where Podman would: into a layout, or an archive.
+    fn put(&self, world: &World, ui: &Ui, to: &str) -> Result<(), Failure> {
+        let Some(place) = Location::parse(to) else {
+            return Err(Diagnostic::error(format!("`{to}` is no place for an image"))
+                .hint(
+                    "`oci:FOLDER[:TAG]`, `oci-archive:FILE[:TAG]` and `docker-archive:FILE[:NAME]` are; to a registry it goes by its own name",
+                )
+                .into());
+        };
+        if self.options.all_tags {
+            return Err(Diagnostic::error("--all-tags/-a pushes to a registry only").into());
+        }
+        let mut image = named(world, &self.name)?;
+        if let Some(platform) = &self.options.platform {
+            image.manifest = world.store.manifest_for(&image.manifest, platform)?;
+        }
+        match (place.format, place.image) {
+            (Format::DockerArchive, Some(name)) => image.name = Some(parse_name(name)?),
+            (Format::OciArchive | Format::OciDir, Some(tag)) => image.tag = Some(tag.to_owned()),
+            (_, None) => {}
+        }
+        let mut out = ui.plain().with_live(world.meter());
+        out.begin(Scene::Below);
+        let Descriptor { digest, size, .. } = put(&world.store, image, place)?;
+        out.end()?;
+        events::of_named(world.home(), &world.clock, Kind::Image, "push", &digest.to_string(), &self.name);
+        if self.options.quiet {
+            ui.lines(&format!("{to}\n"))
+        } else {
+            ui.lines(&format!("{to}: digest: {digest} size: {size}\n"))
+        }
     }
 
     /// What is pushed: names, and what they mean in the store.
@@ -79,7 +113,7 @@ impl Push {
                 ))
                 .into());
         }
-        if self.all_tags {
+        if self.options.all_tags {
             images.sort_by(|(one, _), (other, _)| one.cmp(other));
             return Ok(images);
         }
@@ -92,33 +126,5 @@ impl Push {
                 .into());
         }
         Ok(images)
-    }
-
-    fn push(
-        &self,
-        world: &World,
-        ui: &Ui,
-        destination: &Destination,
-        name: &Reference,
-        root: &Descriptor,
-    ) -> Result<(), Failure> {
-        let (store, platform) = (&world.store, self.platform.as_ref());
-        let pushed = if self.quiet {
-            destination.push(store, name, root, platform, &|_, _| ())?
-        } else {
-            shown(ui, world, |watcher| destination.push(store, name, root, platform, watcher))?
-        };
-        let familiar = name.familiar();
-        events::of_named(world.home(), &world.clock, Kind::Image, "push", &familiar, &familiar);
-        let Descriptor { digest, size, .. } = pushed.descriptor;
-        if !self.quiet {
-            ui.lines(&format!("{}: digest: {digest} size: {size}\n", name.tag().unwrap_or_default()))?;
-        }
-        if let Some(index) = pushed.part_of.filter(|_| !self.quiet) {
-            ui.note(&format!(
-                "Info → Not all multiplatform-content is present and only the available single-platform image was pushed\n{index} -> {digest}"
-            ));
-        }
-        Ok(())
     }
 }

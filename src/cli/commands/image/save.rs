@@ -73,7 +73,7 @@ impl Save {
 }
 
 /// An image, and its name where it was asked for by that and not by an id.
-fn named(world: &World, text: &str) -> Result<Named, Failure> {
+pub(super) fn named(world: &World, text: &str) -> Result<Named, Failure> {
     let found = images::by_text(&world.store, text, Policy::default())?;
     let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
     let is_named = |name: &Reference| {
@@ -83,5 +83,5 @@ fn named(world: &World, text: &str) -> Result<Named, Failure> {
                 .resolve(name)
                 .is_ok_and(|named| named.is_some_and(|named| named.digest == found.manifest.digest))
     };
-    Ok(Named { name: name.filter(is_named), manifest: found.manifest })
+    Ok(Named { name: name.filter(is_named), tag: None, manifest: found.manifest })
 }
