@@ -53,6 +53,7 @@ impl<'p> Pushing<'p> {
         } else {
             shown(ui, world, |watcher| destination.push(store, name, root, *platform, watcher))?
         };
+        store.note_in_registry(name, pushed.descriptor.digest, &root.digest)?;
         let familiar = name.familiar();
         events::of_named(world.home(), &world.clock, Kind::Image, "push", &familiar, &familiar);
         if *is_quiet {

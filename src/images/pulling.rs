@@ -59,7 +59,13 @@ impl Pulling<'_> {
             When::Missing | When::Always | When::Newer => {}
         }
         let pulled = registries.digest(name).map_err(Error::from).and_then(|digest| {
-            if digest == Some(local.digest) && has_platform {
+            // What was pushed from here the registry has by another digest, and is the same.
+            let is_same = |digest| {
+                store
+                    .resolve(&name.with_digest(digest))
+                    .map(|here| here.is_some_and(|here| here.digest == local.digest))
+            };
+            if has_platform && digest.map(is_same).transpose()? == Some(true) {
                 return Ok(None);
             }
             self.bring(store, &registries, name).map(Some)

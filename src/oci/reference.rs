@@ -261,6 +261,16 @@ impl Reference {
         Reference { digest: None, ..self.clone() }
     }
 
+    /// The same repository with this digest, and without a tag.
+    pub(crate) fn with_digest(&self, digest: Digest) -> Reference {
+        Reference { tag: None, digest: Some(NameDigest::Sha256(digest)), ..self.clone() }
+    }
+
+    /// The same reference without its tag.
+    pub(crate) fn without_tag(&self) -> Reference {
+        Reference { tag: None, ..self.clone() }
+    }
+
     fn with_suffix(&self, mut text: String) -> String {
         if let Some(tag) = &self.tag {
             text.push(':');

@@ -8,8 +8,8 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::index::{Image, is_named, name_of, without_name};
-use super::{Error, Store};
-use crate::oci::{Descriptor, Digest, Manifest, Platform, Reference};
+use super::{Error, RepositoryDigests, Store};
+use crate::oci::{Descriptor, Digest, Index, Manifest, Platform, Reference};
 
 /// The list of images at one moment, for many questions.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Catalogue<'s> {
     store: &'s Store,
     /// In the order in which the names were given.
     pub(crate) images: Vec<Image>,
+    /// By which digests registries have them.
+    pub(crate) in_registries: RepositoryDigests,
     names: HashMap<Reference, usize>,
     digests: HashMap<Digest, Vec<usize>>,
     /// Image ids and digests of manifests by their digits, sorted, each with the manifest; made when it is first needed.
@@ -37,7 +39,7 @@ impl Store {
     /// # Errors
     /// What [`Store::index`] says.
     pub(crate) fn catalogue(&self) -> Result<Catalogue<'_>, Error> {
-        Ok(Catalogue::new(self, self.index()?.manifests))
+        Ok(Catalogue::new(self, self.index()?))
     }
 
     /// The names of what has a manifest's digest.
@@ -58,13 +60,16 @@ impl Store {
     /// # Errors
     /// What [`Store::index`] says.
     pub fn resolve(&self, name: &Reference) -> Result<Option<Descriptor>, Error> {
-        let mut entries = self.index()?.manifests.into_iter();
+        let index = self.index()?;
         let wanted = name.with_default_tag();
+        let with_digest = |digest| index.manifests.iter().find(|entry| entry.digest == digest);
         let found = match name.digest() {
-            Some(digest) => entries.find(|entry| entry.digest == digest),
-            None => entries.find(|entry| is_named(entry, &wanted)),
+            Some(digest) => {
+                with_digest(digest).or_else(|| with_digest(RepositoryDigests::of(&index.annotations).find(name)?))
+            }
+            None => index.manifests.iter().find(|entry| is_named(entry, &wanted)),
         };
-        Ok(found.map(without_name))
+        Ok(found.cloned().map(without_name))
     }
 
     /// Finds an image by a whole digest or image id, by its name, or by the beginning of its id or digest, in this order.
@@ -72,7 +77,8 @@ impl Store {
     /// # Errors
     /// [`Error::NoImage`], [`Error::Ambiguous`], and what [`Store::index`] says.
     pub fn find(&self, text: &str) -> Result<Image, Error> {
-        let mut entries = self.index()?.manifests;
+        let mut index = self.index()?;
+        let entries = &mut index.manifests;
         // For one question, most names need not be understood.
         let digest = Digest::from_hex(text.strip_prefix("sha256:").unwrap_or(text)).ok();
         let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
@@ -84,7 +90,7 @@ impl Store {
         if let Some(position) = position {
             return Ok(Image::of(entries.swap_remove(position)));
         }
-        let mut catalogue = Catalogue::new(self, entries);
+        let mut catalogue = Catalogue::new(self, index);
         let position = catalogue.find(text)?;
         Ok(catalogue.images.swap_remove(position))
     }
@@ -97,11 +103,12 @@ impl Store {
 }
 
 impl<'s> Catalogue<'s> {
-    fn new(store: &'s Store, entries: Vec<Descriptor>) -> Catalogue<'s> {
-        let images = Vec::with_capacity(entries.len());
+    fn new(store: &'s Store, index: Index) -> Catalogue<'s> {
+        let images = Vec::with_capacity(index.manifests.len());
+        let in_registries = RepositoryDigests::of(&index.annotations);
         let (names, digests) = (HashMap::new(), HashMap::new());
-        let mut catalogue = Catalogue { store, images, names, digests, digits: OnceCell::new() };
-        for entry in entries {
+        let mut catalogue = Catalogue { store, images, in_registries, names, digests, digits: OnceCell::new() };
+        for entry in index.manifests {
             catalogue.add(entry);
         }
         catalogue
@@ -147,7 +154,9 @@ impl<'s> Catalogue<'s> {
         }
         if let Ok(reference) = Reference::parse_normalized(text) {
             let found = match reference.digest() {
-                Some(digest) => first(&digest),
+                Some(digest) => {
+                    first(&digest).or_else(|| self.in_registries.find(&reference).and_then(|here| first(&here)))
+                }
                 None => self.names.get(&reference.with_default_tag()).copied(),
             };
             if let Some(position) = found {

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{Error, LockMode, Store, atomic_write, documents, lock_patiently, write};
+use super::{Error, LockMode, Store, atomic_write, documents, lock_patiently, repository_digests, write};
 use crate::document;
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Index, Reference, kind, to_json};
@@ -65,50 +65,20 @@ impl Store {
         &self,
         images: impl IntoIterator<Item = (&'a Descriptor, &'a [Reference])>,
     ) -> Result<(), Error> {
-        let (mut named, mut nameless) = (Vec::new(), Vec::new());
-        for (descriptor, names) in images {
-            named.extend(names.iter().map(|name| (name.without_digest().with_default_tag(), descriptor)));
-            if names.is_empty() {
-                nameless.push(without_name(descriptor.clone()));
-            }
-        }
-        let names: HashSet<&Reference> = named.iter().map(|(name, _)| name).collect();
-        let ends: HashSet<&str> = names.iter().map(|name| last_component(name.path())).collect();
-        let digests: HashSet<Digest> = named.iter().map(|(_, descriptor)| descriptor.digest).collect();
-        // Most entries are other images, whose names need not be understood to see that.
-        let is_old_name = |entry: &Descriptor| {
-            name_text(entry).is_some_and(|text| ends.contains(last_component(text)))
-                && name_of(entry).is_some_and(|name| names.contains(&name))
-        };
-        let is_old =
-            |entry: &Descriptor| is_old_name(entry) || entry.annotations.is_empty() && digests.contains(&entry.digest);
-        let new: Vec<Descriptor> = named.iter().flat_map(|(name, descriptor)| entries(name, descriptor)).collect();
-        self.change_index(|manifests| {
-            let mut is_changed = false;
-            if !manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
-                // Nobody has asked to remove these.
-                nameless.extend(manifests.iter().filter(|entry| is_old_name(entry)).cloned().map(without_name));
-                manifests.retain(|entry| !is_old(entry));
-                manifests.extend(new.iter().cloned());
-                is_changed = true;
-            }
-            let mut listed: HashSet<Digest> = manifests.iter().map(|entry| entry.digest).collect();
-            for entry in nameless.into_iter().filter(|entry| listed.insert(entry.digest)) {
-                manifests.push(entry);
-                is_changed = true;
-            }
-            is_changed
-        })
-        .map(|_| ())
+        self.change_index(|index| name(&mut index.manifests, images)).map(|_| ())
     }
 
-    /// Names what has come from a registry. By its digest it has no name of its own and is listed without one.
+    /// Names what has come from a registry, and notes by which digest that has it. By its digest it has no tag and is listed without one.
     ///
     /// # Errors
     /// As [`Store::tag`].
-    pub(crate) fn tag_pulled(&self, name: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
-        let names = if name.has_digest() { &[][..] } else { std::slice::from_ref(name) };
-        self.name_all([(descriptor, names)])
+    pub(crate) fn tag_pulled(&self, reference: &Reference, descriptor: &Descriptor) -> Result<(), Error> {
+        let names = if reference.has_digest() { &[][..] } else { std::slice::from_ref(reference) };
+        self.change_index(|index| {
+            let is_named = name(&mut index.manifests, [(descriptor, names)]);
+            repository_digests::note(index, reference, descriptor.digest, &descriptor.digest) || is_named
+        })
+        .map(|_| ())
     }
 
     /// Takes a name away; says whether there was one. The blobs stay until garbage is collected.
@@ -117,18 +87,22 @@ impl Store {
     /// As [`Store::tag`].
     pub fn untag(&self, name: &Reference) -> Result<bool, Error> {
         let name = name.without_digest().with_default_tag();
-        self.change_index(|manifests| retain(manifests, |entry| !is_named(entry, &name)))
+        self.change_index(|index| retain(&mut index.manifests, |entry| !is_named(entry, &name)))
     }
 
-    /// Takes entries out of the index, all at once. An entry that means another image by now stays.
+    /// Takes entries out of the index, and names with digests, all at once. An entry that means another image by now stays.
     ///
     /// # Errors
     /// As [`Store::tag`].
-    pub(crate) fn remove(&self, images: &[&Image]) -> Result<(), Error> {
+    pub(crate) fn remove(&self, images: &[&Image], digests: &[&Reference]) -> Result<(), Error> {
         let removed: HashSet<(Option<&Reference>, Digest)> =
             images.iter().map(|image| (image.reference.as_ref(), image.manifest.digest)).collect();
         let is_removed = |entry: &Descriptor| removed.contains(&(name_of(entry).as_ref(), entry.digest));
-        self.change_index(|manifests| retain(manifests, |entry| !is_removed(entry))).map(|_| ())
+        self.change_index(|index| {
+            let is_forgotten = digests.iter().filter(|name| repository_digests::forget(index, name)).count() > 0;
+            retain(&mut index.manifests, |entry| !is_removed(entry)) || is_forgotten
+        })
+        .map(|_| ())
     }
 
     /// Takes images without a name out of the index. One that has got a name by now stays.
@@ -137,16 +111,17 @@ impl Store {
     /// As [`Store::tag`].
     pub fn unlist(&self, images: &BTreeSet<Digest>) -> Result<(), Error> {
         let is_removed = |entry: &Descriptor| name_of(entry).is_none() && images.contains(&entry.digest);
-        self.change_index(|manifests| retain(manifests, |entry| !is_removed(entry))).map(|_| ())
+        self.change_index(|index| retain(&mut index.manifests, |entry| !is_removed(entry))).map(|_| ())
     }
 
     /// Reads the index, changes it and writes it, unless nothing changed; returns what `change` says about that.
-    fn change_index(&self, change: impl FnOnce(&mut Vec<Descriptor>) -> bool) -> Result<bool, Error> {
+    pub(super) fn change_index(&self, change: impl FnOnce(&mut Index) -> bool) -> Result<bool, Error> {
         let _lock = lock_patiently(&self.home().index_lock_path(), LockMode::Exclusive, self.meter())?;
         let mut index = self.index()?;
-        if !change(&mut index.manifests) {
+        if !change(&mut index) {
             return Ok(false);
         }
+        repository_digests::tidy(&mut index);
         let (path, spare) = (self.home().index_path(), self.home().index_spare_path());
         let bytes = to_json(&index);
         document::check(&path, bytes.len() as u64, self.home().bound(&documents::INDEX))?;
@@ -158,6 +133,45 @@ impl Store {
         let _ = write::reserve(&spare, bytes.len() as u64);
         Ok(true)
     }
+}
+
+/// As [`Store::name_all`], in the entries of an index; says whether they changed.
+fn name<'a>(
+    manifests: &mut Vec<Descriptor>,
+    images: impl IntoIterator<Item = (&'a Descriptor, &'a [Reference])>,
+) -> bool {
+    let (mut named, mut nameless) = (Vec::new(), Vec::new());
+    for (descriptor, names) in images {
+        named.extend(names.iter().map(|name| (name.without_digest().with_default_tag(), descriptor)));
+        if names.is_empty() {
+            nameless.push(without_name(descriptor.clone()));
+        }
+    }
+    let names: HashSet<&Reference> = named.iter().map(|(name, _)| name).collect();
+    let ends: HashSet<&str> = names.iter().map(|name| last_component(name.path())).collect();
+    let digests: HashSet<Digest> = named.iter().map(|(_, descriptor)| descriptor.digest).collect();
+    // Most entries are other images, whose names need not be understood to see that.
+    let is_old_name = |entry: &Descriptor| {
+        name_text(entry).is_some_and(|text| ends.contains(last_component(text)))
+            && name_of(entry).is_some_and(|name| names.contains(&name))
+    };
+    let is_old =
+        |entry: &Descriptor| is_old_name(entry) || entry.annotations.is_empty() && digests.contains(&entry.digest);
+    let new: Vec<Descriptor> = named.iter().flat_map(|(name, descriptor)| entries(name, descriptor)).collect();
+    let mut is_changed = false;
+    if !manifests.iter().filter(|entry| is_old(entry)).eq(&new) {
+        // Nobody has asked to remove these.
+        nameless.extend(manifests.iter().filter(|entry| is_old_name(entry)).cloned().map(without_name));
+        manifests.retain(|entry| !is_old(entry));
+        manifests.extend(new.iter().cloned());
+        is_changed = true;
+    }
+    let mut listed: HashSet<Digest> = manifests.iter().map(|entry| entry.digest).collect();
+    for entry in nameless.into_iter().filter(|entry| listed.insert(entry.digest)) {
+        manifests.push(entry);
+        is_changed = true;
+    }
+    is_changed
 }
 
 /// As [`Vec::retain`]; says whether anything went.

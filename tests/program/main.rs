@@ -45,6 +45,7 @@ mod recording;
 #[allow(dead_code)]
 mod registry;
 mod removing;
+mod repository_digests;
 mod restarts;
 mod running;
 mod screens;

@@ -43,10 +43,12 @@ pub(in crate::cli) fn document(world: &World, name: &str) -> Result<Value, Failu
     let descriptor = images::by_text(&world.store, name, Policy::default())?.manifest;
     let (manifest, config) = world.store.load_image(&descriptor)?;
     let names: Vec<String> = world.store.names_of(&descriptor.digest)?.iter().map(Reference::familiar).collect();
+    let catalogue = world.store.catalogue()?;
+    let digests: Vec<String> = catalogue.in_registries.names(&descriptor.digest).map(Reference::familiar).collect();
     Ok(json!({
         "Id": manifest.config.digest,
         "RepoTags": names,
-        "RepoDigests": [],
+        "RepoDigests": digests,
         "Digest": descriptor.digest,
         "Parent": "",
         "Comment": config.history.last().and_then(|entry| entry.comment.clone()).unwrap_or_default(),

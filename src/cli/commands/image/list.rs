@@ -16,7 +16,7 @@ use crate::context::go_match;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{Digest, Reference};
 use crate::shown;
-use crate::store::{Error as StoreError, Image, Summary};
+use crate::store::{Catalogue, Error as StoreError, Image, RepositoryDigests, Summary};
 use crate::view::table::TooWide;
 use crate::view::units;
 use crate::world::World;
@@ -30,7 +30,7 @@ pub(crate) struct Images {
     /// Print whole ids
     #[arg(long)]
     no_trunc: bool,
-    /// Show digests of the manifests
+    /// Show the digests by which registries have them; of an image that none has, that of its manifest
     #[arg(long)]
     digests: bool,
     /// Accepted and without effect: the states between two steps are the cache's, and no images
@@ -50,7 +50,7 @@ impl Images {
     pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
         let is_quiet = self.format.is_quiet(self.quiet, ui);
         let format = self.format.read()?;
-        let mut images = world.store.images()?;
+        let Catalogue { mut images, in_registries, .. } = world.store.catalogue()?;
         if let Some(name) = &self.name {
             let wanted = Wanted::parse(name)?;
             images.retain(|image| image.reference.as_ref().is_some_and(|reference| wanted.is(reference)));
@@ -70,7 +70,7 @@ impl Images {
             return Ok(());
         }
         let now = world.clock.seconds();
-        let lines: Vec<Line> = rows.iter().map(|row| self.line(row, now)).collect();
+        let lines: Vec<Line> = rows.iter().map(|row| self.line(row, &in_registries, now)).collect();
         format.show(ui, if self.digests { &WITH_DIGESTS } else { &TABLE }, &lines)
     }
 
@@ -92,9 +92,14 @@ impl Images {
         if self.no_trunc { id.to_string() } else { id.short() }
     }
 
-    fn line(&self, row: &Row, now: i64) -> Line {
+    fn line(&self, row: &Row, in_registries: &RepositoryDigests, now: i64) -> Line {
         let none = || "<none>".to_owned();
-        let reference = row.image.reference.as_ref();
+        let here = row.image.manifest.digest;
+        // An image without a tag may have come from a repository, or have had a tag of it.
+        let mut named = in_registries.names(&here);
+        let reference = row.image.reference.as_ref().or_else(|| named.next());
+        let is_of_it = |name: &&Reference| reference.is_some_and(|reference| reference.name() == name.name());
+        let there = in_registries.names(&here).find(is_of_it).and_then(Reference::digest);
         let (created, created_since, size) = match &*row.summary {
             Ok(summary) => {
                 let created = summary.created.as_deref();
@@ -108,7 +113,7 @@ impl Images {
             containers: "N/A",
             created_at: created,
             created_since,
-            digest: if is_known { row.image.manifest.digest.to_string() } else { none() },
+            digest: if is_known { there.unwrap_or(here).to_string() } else { none() },
             id: self.shown(row.id()),
             repository: reference.map_or_else(none, Reference::familiar_name),
             shared_size: "N/A",

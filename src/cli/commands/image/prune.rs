@@ -45,7 +45,8 @@ impl Prune {
 /// Removes images without a name, with `all` those that no container uses, as far as they fit the filters.
 pub(in crate::cli) fn prune(world: &World, ui: &Ui, all: bool, filters: &Filters) -> Result<Deleted, Failure> {
     let going = going(world, all, filters)?;
-    world.store.remove(&going.values().flatten().collect::<Vec<_>>())?;
+    let in_registries = world.store.catalogue()?.in_registries;
+    world.store.remove(&going.values().flatten().collect::<Vec<_>>(), &[])?;
     let gone = collect(world, ui)?;
     let in_use = match &gone.left {
         Left::InUse(blobs) => blobs,
@@ -58,7 +59,9 @@ pub(in crate::cli) fn prune(world: &World, ui: &Ui, all: bool, filters: &Filters
     for (id, entries) in &going {
         entries.iter().for_each(|entry| note_untagged(world, entry));
         let names = entries.iter().filter_map(|entry| entry.reference.as_ref());
-        lines.extend(names.map(|name| format!("untagged: {}", name.familiar())));
+        // They go with the last entry.
+        let digests = entries.first().into_iter().flat_map(|entry| in_registries.names(&entry.manifest.digest));
+        lines.extend(names.chain(digests).map(|name| format!("untagged: {}", name.familiar())));
         if !in_use.contains(id) {
             note_deleted(world, id);
             lines.push(format!("deleted: {id}"));

@@ -37,6 +37,8 @@ pub(crate) struct Rmi {
 /// What one argument asks for.
 struct Removal {
     entries: Vec<Image>,
+    /// Names with digests, by which registries have it, that go with them.
+    digests: Vec<Reference>,
     /// What is deleted when no name is left: the image id, or where it can't be read, the manifest's digest.
     deleted: Option<Digest>,
 }
@@ -80,6 +82,9 @@ impl Planning<'_> {
     /// Finds out what an argument means: a name takes that name away, an id or a digest takes away the image.
     fn plan(&mut self, text: &str) -> Result<Removal, Failure> {
         let found = self.catalogue.find(text)?;
+        if let Some(name) = self.extra_digest(text, found) {
+            return Ok(Removal { entries: Vec::new(), digests: vec![name], deleted: None });
+        }
         let images = &self.catalogue.images;
         let manifest = &images[found].manifest;
         let same = self.catalogue.with_digest(&manifest.digest);
@@ -106,7 +111,32 @@ impl Planning<'_> {
         let deleted = (is_last || !is_by_name).then(id);
         let entries = removed.iter().map(|position| images[*position].clone()).collect();
         self.gone.extend(removed);
-        Ok(Removal { entries, deleted })
+        let digests = self.digests_without_tag(&manifest.digest);
+        Ok(Removal { entries, digests, deleted })
+    }
+
+    /// The name with a digest that an argument is, where its image has others: then it alone is taken away.
+    fn extra_digest(&self, text: &str, found: usize) -> Option<Reference> {
+        let name = Reference::parse_normalized(text).ok().filter(Reference::has_digest)?.without_tag();
+        let manifest = &self.catalogue.images[found].manifest.digest;
+        let is_its = self.catalogue.in_registries.get(&name) == Some(*manifest);
+        let is_named = self.left(manifest).any(|image| image.reference.is_some());
+        let has_others = is_named || self.catalogue.in_registries.names(manifest).any(|other| *other != name);
+        (is_its && has_others).then_some(name)
+    }
+
+    /// Those of an image that go because no tag of their repository is left, or no entry at all.
+    fn digests_without_tag(&self, manifest: &Digest) -> Vec<Reference> {
+        let has_tag = |name: &Reference| {
+            self.left(manifest).any(|image| image.reference.as_ref().is_some_and(|tag| tag.name() == name.name()))
+        };
+        self.catalogue.in_registries.names(manifest).filter(|name| !has_tag(name)).cloned().collect()
+    }
+
+    /// The entries of an image that no earlier argument removes.
+    fn left<'c>(&'c self, manifest: &Digest) -> impl Iterator<Item = &'c Image> + use<'c> {
+        let same = self.catalogue.with_digest(manifest).iter();
+        same.filter(|position| !self.gone.contains(position)).map(|position| &self.catalogue.images[*position])
     }
 }
 
@@ -144,12 +174,15 @@ pub(super) fn note_deleted(world: &World, id: &Digest) {
 /// with the next image that is removed.
 fn carry_out(world: &World, removals: &[Removal], ui: &Ui) -> Result<(), Failure> {
     let entries: Vec<&Image> = removals.iter().flat_map(|removal| &removal.entries).collect();
-    world.store.remove(&entries)?;
+    let digests: Vec<&Reference> = removals.iter().flat_map(|removal| &removal.digests).collect();
+    world.store.remove(&entries, &digests)?;
     let mut out = ui.plain().with_live(world.meter());
-    for image in &entries {
-        let Some(name) = &image.reference else { continue };
-        note_untagged(world, image);
-        writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
+    for Removal { entries, digests, .. } in removals {
+        entries.iter().for_each(|image| note_untagged(world, image));
+        let names = entries.iter().filter_map(|image| image.reference.as_ref());
+        for name in names.chain(digests) {
+            writeln!(out, "Untagged: {}", shown::line(&name.familiar()))?;
+        }
     }
     let mut deleted = removals.iter().filter_map(|removal| removal.deleted).peekable();
     if deleted.peek().is_none() {
