@@ -19,6 +19,7 @@
 //! 11. [`userland`]: the built-in base images
 //!     and [`registry`]: images from registries and to them
 //! 12. [`images`]: a name → an image
+//!     and [`git`]: a commit of a repository → a layer
 //! 13. [`world`]: the store, the clock, the identity
 //! 14. [`runtime`]: containers with their folders, layers and volumes
 //!     and [`serving`]: the store as a registry, over [`http`]
@@ -46,6 +47,7 @@ pub mod diagnostic;
 pub mod dockerfile;
 pub(crate) mod document;
 pub(crate) mod errno;
+pub(crate) mod git;
 pub mod hidden;
 pub(crate) mod http;
 pub mod images;

@@ -116,7 +116,9 @@ impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Subject::Ingredient(kind) => kind.fmt(formatter),
-            Subject::Files { source, origin: Origin::Context } => write!(formatter, "files of {source}"),
+            Subject::Files { source, origin: Origin::Context | Origin::Repository } => {
+                write!(formatter, "files of {source}")
+            }
             Subject::Files { source, origin: Origin::Url } => write!(formatter, "content of {source}"),
             Subject::Files { source, origin } => write!(formatter, "files of {source} in {origin}"),
             Subject::Order => write!(formatter, "order of the ingredients"),

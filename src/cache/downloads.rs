@@ -1,10 +1,10 @@
-//! What URLs had when they were last asked: where the content lies, and what a server is asked with whether it is still the same.
+//! What URLs, and repositories, had when they were last asked: where the content lies, and what a server is asked with whether it is still the same.
 //!
 //! ```text
 //! cache/url-<SHA-256 of the address>.json    {"url": …, "digest": …, "bytes": …, "etag": …, "modified": …}
 //! ```
 //!
-//! The content itself is a blob of the store. Nothing here is part of a key: a key has the content's digest. What is damaged or gone counts as
+//! A repository has a name that is no URL, and its commit for an `etag`; its content is a layer. The content itself is a blob of the store. Nothing here is part of a key: a key has the content's digest. What is damaged or gone counts as
 //! none, and the URL is asked anew.
 
 use std::io::ErrorKind;

@@ -29,6 +29,8 @@ pub(crate) enum Ingredient {
     Document { name: String, text: String },
     /// The files a COPY or ADD takes, or a RUN has mounted: the last component of the source, and the digest of their listing.
     Files { name: String, listing: Digest, files: u64, bytes: u64 },
+    /// The commit of a repository that the files are from.
+    Commit { name: String, commit: String },
     /// Something that RUN has mounted: the place, and what it is, without its contents.
     Mount { target: String, what: String },
     /// A secret that RUN has as a variable: its name, and which secret it is.
@@ -104,6 +106,7 @@ pub(crate) enum Kind {
     Setting(Setting),
     Document(String),
     Files(String),
+    Commit(String),
     Mount(String),
     SecretVariable(String),
     HardLinks(String),
@@ -120,6 +123,7 @@ impl fmt::Display for Kind {
             Kind::Setting(setting) => write!(formatter, "{}", setting.name()),
             Kind::Document(name) => write!(formatter, "document {name}"),
             Kind::Files(name) => write!(formatter, "files of {name}"),
+            Kind::Commit(name) => write!(formatter, "commit of {name}"),
             Kind::Mount(target) => write!(formatter, "mount at {target}"),
             Kind::SecretVariable(name) => write!(formatter, "secret variable {name}"),
             Kind::HardLinks(name) => write!(formatter, "hard links in {name}"),
@@ -142,6 +146,7 @@ impl Ingredient {
             Ingredient::Setting { setting, .. } => Kind::Setting(*setting),
             Ingredient::Document { name, .. } => Kind::Document(name.clone()),
             Ingredient::Files { name, .. } => Kind::Files(name.clone()),
+            Ingredient::Commit { name, .. } => Kind::Commit(name.clone()),
             Ingredient::Mount { target, .. } => Kind::Mount(target.clone()),
             Ingredient::SecretVariable { name, .. } => Kind::SecretVariable(name.clone()),
             Ingredient::HardLinks { name, .. } => Kind::HardLinks(name.clone()),
@@ -160,6 +165,7 @@ impl Ingredient {
                 let noun = if *files == 1 { "file" } else { "files" };
                 format!("{files} {noun}, {bytes} B, listing {}", listing.short())
             }
+            Ingredient::Commit { commit, .. } => commit.clone(),
             Ingredient::Mount { what, .. } => what.clone(),
             Ingredient::SecretVariable { id, .. } => format!("secret {id}"),
             Ingredient::HardLinks { links, .. } => links.clone(),

@@ -19,6 +19,8 @@ pub(crate) enum Origin {
     Scratch,
     /// A server: the source is the whole address.
     Url,
+    /// A git repository: the source is the whole address.
+    Repository,
 }
 
 impl fmt::Display for Origin {
@@ -29,6 +31,7 @@ impl fmt::Display for Origin {
             Origin::Image(name) => write!(formatter, "image `{name}`"),
             Origin::Scratch => write!(formatter, "`scratch`"),
             Origin::Url => write!(formatter, "a server"),
+            Origin::Repository => write!(formatter, "a repository"),
         }
     }
 }
@@ -67,12 +70,12 @@ impl Roots {
     /// What the instruction names, with where it is: `conf/x`, or `/out in stage a`.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
-            Origin::Context | Origin::Url => self.source.clone(),
+            Origin::Context | Origin::Url | Origin::Repository => self.source.clone(),
             origin => format!("{} in {origin}", self.source),
         }
     }
 
-    /// The paths of a listing's entries, in their order: relative ones in the context, absolute ones elsewhere. What a URL has is known by
+    /// The paths of a listing's entries, in their order: relative ones in the context and in a repository, absolute ones elsewhere. What a URL has is known by
     /// the URL.
     pub(crate) fn paths<'e>(&self, entries: impl Iterator<Item = &'e [u8]>) -> Vec<String> {
         if self.origin == Origin::Url {
@@ -84,7 +87,7 @@ impl Roots {
         });
         // Entries beyond what is known lie nowhere in particular.
         let folders = folders.chain(std::iter::repeat(""));
-        let front = if self.origin == Origin::Context { "" } else { "/" };
+        let front = if matches!(self.origin, Origin::Context | Origin::Repository) { "" } else { "/" };
         entries
             .zip(folders)
             .map(|(entry, folder)| match (folder, entry) {

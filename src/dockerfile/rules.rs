@@ -59,7 +59,6 @@ rules! {
     CIRCULAR_DEPENDENCY = Error Layerlab "CircularDependency" "a stage depends on itself";
 
     // What can't be built here.
-    NOT_SUPPORTED = Error Layerlab "NotSupported" "the language has this, but Layerlab does not support it yet";
     FOREIGN_PLATFORM = Error Layerlab "ForeignPlatform" "RUN needs a machine of another platform";
     MISPLACED_CHECKSUM = Error Layerlab "MisplacedChecksum" "`--checksum` takes a single source that is not local";
     INVALID_URL = Error Layerlab "InvalidUrl" "a source of ADD looks like a URL and is none";

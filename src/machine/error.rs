@@ -11,6 +11,7 @@ use crate::cache::MissReason;
 use crate::diagnostic::{Diagnostic, Explained, Rule};
 use crate::dockerfile::rules;
 use crate::errno;
+use crate::git;
 use crate::images;
 use crate::registry::download;
 use crate::runtime;
@@ -60,6 +61,8 @@ pub enum Error {
     NoStep { number: usize, total: usize },
     #[error(transparent)]
     Download(#[from] download::Error),
+    #[error(transparent)]
+    Repository(#[from] git::Error),
     /// A server that has a source was not asked, because the step was only to be foreseen.
     #[error("{because}")]
     NotAsked { because: String },
@@ -104,9 +107,10 @@ impl Error {
     /// The same error on the word of the Dockerfile that it is about, if there is one.
     pub(crate) fn on(self, span: Option<Span>) -> Error {
         match (self, span) {
-            (error @ (Error::Diagnostics(_) | Error::Select(_) | Error::Download(_)), Some(_)) => {
-                Error::Diagnostics(error.diagnostics_at(span))
-            }
+            (
+                error @ (Error::Diagnostics(_) | Error::Select(_) | Error::Download(_) | Error::Repository(_)),
+                Some(_),
+            ) => Error::Diagnostics(error.diagnostics_at(span)),
             (error, _) => error,
         }
     }
@@ -156,6 +160,9 @@ impl Explained for Error {
             Error::Download(download::Error::Invalid { .. }) => Some(&rules::INVALID_URL),
             Error::Download(download::Error::Checksum { .. }) => Some(&rules::CHECKSUM_MISMATCH),
             Error::Download(_) => Some(&rules::NOT_DOWNLOADED),
+            Error::Repository(git::Error::Invalid { .. }) => Some(&rules::INVALID_URL),
+            Error::Repository(git::Error::Checksum { .. }) => Some(&rules::CHECKSUM_MISMATCH),
+            Error::Repository(_) => Some(&rules::NOT_DOWNLOADED),
             Error::Diagnostics(_)
             | Error::Argument { .. }
             | Error::Copy(CopyError::Layer(_) | CopyError::Spool { .. })
@@ -191,6 +198,7 @@ impl Explained for Error {
             Error::Io { source, .. } => errno::hint(source),
             Error::Trigger { problem, .. } => problem.hint.clone(),
             Error::Download(error) => error.hint(),
+            Error::Repository(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Image(error) => error.hint(),
             Error::Layer(error) => error.hint(),

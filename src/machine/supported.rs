@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{Add, Copy, Instruction, Located, Source, WithFiles, Word, rules};
+use crate::git;
 use crate::oci::Platform;
 use crate::plan::{Plan, Stage};
 use crate::source::Span;
@@ -43,7 +44,7 @@ pub(super) fn check_instruction(instruction: &Located<Instruction>) -> Vec<Diagn
     match instruction.value.with_files() {
         Some(WithFiles::Add(add)) => match misplaced_checksum(add) {
             Some(problem) => vec![Diagnostic::new(&rules::MISPLACED_CHECKSUM, problem).at(place)],
-            None => repositories(&add.sources, place),
+            None => Vec::new(),
         },
         Some(WithFiles::Copy(copy)) => remote_sources(copy, place),
         Some(WithFiles::Run(_) | WithFiles::Workdir(_)) | None => Vec::new(),
@@ -56,14 +57,6 @@ fn remote_sources(copy: &Copy, place: Span) -> Vec<Diagnostic> {
         Source::Path(_) | Source::Heredoc(_) => None,
     });
     remote.collect()
-}
-
-fn repositories(sources: &[Source], place: Span) -> Vec<Diagnostic> {
-    let found = sources.iter().filter_map(|source| match source {
-        Source::Path(word) if is_repository(&word.raw) => Some(add_of_repository().at(word.span.unwrap_or(place))),
-        Source::Path(_) | Source::Heredoc(_) => None,
-    });
-    found.collect()
 }
 
 /// `--checksum` belongs to exactly one source that lies elsewhere. A source with a variable may be one.
@@ -80,12 +73,6 @@ fn misplaced_checksum(add: &Add) -> Option<&'static str> {
 /// What is wrong with a `--checksum` of what lies in the context.
 pub(super) const CHECKSUM_OF_LOCAL: &str = "`--checksum` is for a URL or a git repository, not for a local file";
 
-/// The error for an ADD from a git repository.
-pub(super) fn add_of_repository() -> Diagnostic {
-    Diagnostic::new(&rules::NOT_SUPPORTED, "ADD of a git repository is not supported yet")
-        .hint("many servers have the files of a repository as an archive: `ADD --unpack=true URL`")
-}
-
 /// The error for a COPY from elsewhere.
 pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
     Diagnostic::new(&rules::COPY_OF_URL, format!("COPY does not accept URLs: `{source}`")).hint("ADD does")
@@ -93,12 +80,5 @@ pub(super) fn copy_of_remote(source: &str) -> Diagnostic {
 
 /// Whether a source of ADD lies elsewhere: a URL or a git repository.
 pub(super) fn is_remote(source: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|scheme| source.starts_with(scheme))
-}
-
-/// Whether a source of ADD is a git repository: over HTTP, one whose path ends with `.git`.
-pub(super) fn is_repository(source: &str) -> bool {
-    let path = source.split(['?', '#']).next().unwrap_or_default();
-    let is_web = source.starts_with("http://") || source.starts_with("https://");
-    is_remote(source) && (!is_web || path.ends_with(".git"))
+    ["http://", "https://"].iter().any(|scheme| source.starts_with(scheme)) || git::is_repository(source)
 }

@@ -29,7 +29,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Whether one in a zone may be asked; the registry itself is in `home`.
-    fn allows(self, zone: Zone, home: Zone) -> bool {
+    pub(super) fn allows(self, zone: Zone, home: Zone) -> bool {
         match self {
             Target::Named => true,
             Target::Written => zone != Zone::Link,
@@ -51,12 +51,12 @@ impl Seen {
     const ZONES: [Zone; 5] = [Zone::Public, Zone::Private, Zone::Link, Zone::Loopback, Zone::Nowhere];
 
     /// The first answer counts: a name that is public once and private the next time is private to nobody.
-    fn note(&self, zone: Zone) {
+    pub(super) fn note(&self, zone: Zone) {
         let number = Seen::ZONES.iter().position(|other| *other == zone).unwrap_or_default() as u8 + 1;
         let _ = self.0.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    fn zone(&self) -> Zone {
+    pub(super) fn zone(&self) -> Zone {
         let number = usize::from(self.0.load(Ordering::SeqCst));
         number.checked_sub(1).map_or(Zone::Public, |index| Seen::ZONES[index])
     }

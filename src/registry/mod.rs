@@ -7,7 +7,7 @@
 //! | `settings` | `registries.toml`: mirrors, certificates, what is blocked |
 //! | `credentials`, `helpers` | who we are: the files and helpers of Docker and Podman |
 //! | `url`, `zone`, `challenge` | addresses; which machines may be asked; what a server asks for first |
-//! | `judge` | which machines may be asked |
+//! | `judge`, `place` | which machines may be asked; the same for another program that connects |
 //! | `http` | requests, the only file that knows the library |
 //! | `session`, `token`, `answers` | a conversation with one server: redirects, patience; who we are to it; what its answers mean |
 //! | `repository` | manifests and blobs |
@@ -33,6 +33,7 @@ mod http;
 mod judge;
 mod known;
 mod parcel;
+pub(crate) mod place;
 pub(crate) mod pull;
 pub(crate) mod push;
 mod repository;

@@ -22,7 +22,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::{Pid, Uid, mkfifo};
 
-use crate::place::{Place, Role, missing};
+pub use crate::place::missing;
+use crate::place::{Place, Role};
 
 /// An input for which the kind of user makes no difference to what protects the machine.
 pub const USERS: &[Role] = &[Role::Self_, Role::Single];

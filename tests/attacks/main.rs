@@ -33,6 +33,13 @@ mod names;
 mod place;
 mod processes;
 mod races;
+#[path = "../program/registry.rs"]
+#[allow(dead_code)]
+mod registry;
+mod repositories;
+#[path = "../program/repository.rs"]
+#[allow(dead_code)]
+mod repository;
 mod speaking;
 mod store;
 #[path = "../library/tarballs.rs"]

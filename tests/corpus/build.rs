@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use layerlab::dockerfile::rules;
 use layerlab::layer;
 use layerlab::machine::Source;
 use layerlab::tree::{Change, Kind, Node, Tree, TreePath, diff};
@@ -61,9 +60,6 @@ fn run(case: &Path, base: &Value) -> Outcome {
             let diagnostics = error.diagnostics_at(None);
             let message: String = diagnostics.iter().map(|one| one.render(None)).collect();
             return match expected["error"].as_str() {
-                _ if diagnostics.iter().any(|one| one.is(&rules::NOT_SUPPORTED)) => {
-                    Outcome::Skipped(message.trim().to_owned())
-                }
                 Some(_) => Outcome::Passed,
                 None => Outcome::Failed(message),
             };

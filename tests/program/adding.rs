@@ -171,21 +171,14 @@ fn answers_that_are_no_file_are_errors() {
         "none",
     ];
     let local = paths.iter().map(|path| format!("http://HOST/{path}"));
-    let others = [
-        "http://169.254.169.254/latest/meta-data",
-        "http://[fe80::1]/x",
-        "http://user:secret@HOST/x",
-        "http://",
-        "https://github.com/moby/buildkit.git#v0.1:docs",
-        "git@github.com:moby/buildkit",
-        "ssh://git@host/x",
-    ];
+    let others =
+        ["http://169.254.169.254/latest/meta-data", "http://[fe80::1]/x", "http://user:secret@HOST/x", "http://"];
     for url in local.chain(others.map(str::to_owned)) {
         write(&place, &server, &format!("COPY local /\nADD local {url} /files/"));
         text += &session(&place, &server, &["LAYERLAB_MAX_DOWNLOAD=4K $L build -q ."]);
     }
     // Variables are expanded before it is known what a word is.
-    write(&place, &server, "ARG URL=git@github.com:moby/buildkit\nADD $URL /x");
+    write(&place, &server, "ARG URL=http://user:secret@HOST/x\nADD $URL /x");
     text += &session(&place, &server, &["$L build -q ."]);
     insta::assert_snapshot!(text);
     assert_eq!(std::fs::read_dir(place.home().join("tmp")).unwrap().count(), 0, "nothing is left of what broke off");

@@ -1,6 +1,7 @@
 //! The program as people run it: the built binary, its whole output, its exit codes, and the store it leaves.
 
 mod adding;
+mod adding_repositories;
 mod apart;
 mod archives;
 mod bundle;
@@ -45,6 +46,7 @@ mod recording;
 #[allow(dead_code)]
 mod registry;
 mod removing;
+mod repository;
 mod repository_digests;
 mod restarts;
 mod running;

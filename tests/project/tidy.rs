@@ -87,6 +87,11 @@ const LIBRARIES: &[Only] = &[
         places: &["src/container/", "src/context/", "src/runtime/", "src/seen.rs"],
         because: "what the standard library can't do in an open folder is done where files of others are read",
     },
+    Only {
+        library: "rustix",
+        places: &["src/git/program.rs"],
+        because: "a program that has started others is ended with them",
+    },
     Only { library: "rustix", places: &["src/bundle/state.rs"], because: "the lock of a container of a manager's" },
     Only { library: "rustix", places: &["src/repl/modes.rs"], because: "the modes of the terminal at the prompt" },
     Only { library: "tar", places: &["src/layer/"], because: "a layer is a tar; everybody else sees trees" },
@@ -194,6 +199,23 @@ const MODULES: &[(&str, &[&str])] = &[
         &["deeds", "diagnostic", "document", "errno", "hidden", "layer", "limits", "oci", "progress", "shown", "store"],
     ),
     (
+        "git",
+        &[
+            "deeds",
+            "diagnostic",
+            "errno",
+            "hidden",
+            "layer",
+            "limits",
+            "oci",
+            "progress",
+            "registry",
+            "shown",
+            "store",
+            "tree",
+        ],
+    ),
+    (
         "images",
         &[
             "diagnostic",
@@ -243,6 +265,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "dockerfile",
             "document",
             "errno",
+            "git",
             "hidden",
             "images",
             "layer",

@@ -354,6 +354,7 @@ fn summary(ingredients: &Ingredients, instruction: &str) -> Vec<String> {
             Ingredient::Setting { setting: Setting::Keyword, .. } => {}
             Ingredient::Setting { .. }
             | Ingredient::Document { .. }
+            | Ingredient::Commit { .. }
             | Ingredient::Mount { .. }
             | Ingredient::SecretVariable { .. }
             | Ingredient::HardLinks { .. } => {

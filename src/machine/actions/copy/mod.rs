@@ -16,6 +16,7 @@ pub(crate) mod owner;
 pub(crate) mod placed;
 pub(crate) mod placement;
 mod remote;
+mod repository;
 pub(crate) mod selection;
 mod transfer;
 
@@ -44,7 +45,7 @@ use missing::{SearchPlace, Searched};
 use owner::Owner;
 use placement::{Adjustments, Placement};
 use selection::{Rule, Selected, Selection};
-use transfer::{Source, Transfer, Unpack, Words};
+use transfer::{Location, Source, Transfer, Unpack, Words};
 
 /// A COPY or ADD, resolved.
 #[derive(Clone, Debug)]
@@ -158,7 +159,7 @@ fn resolve(
     surroundings: &Surroundings<'_>,
 ) -> Result<(Intent, CopyAction), Error> {
     let Surroundings { scope: Scope { noted, .. }, inputs, search, .. } = *surroundings;
-    let paths = || transfer.sources.iter().filter(|source| source.address.is_none()).map(|source| &source.text);
+    let paths = || transfer.sources.iter().filter(|source| source.is_path()).map(|source| &source.text);
     let place = if source.is_some() { SearchPlace::Elsewhere } else { SearchPlace::Context };
     let (tree, origin) = match source {
         Some(source) => source,
@@ -171,10 +172,19 @@ fn resolve(
     };
     let excludes = transfer.patterns()?;
     let searched = Searched { tree: &tree, name: &origin.to_string(), place, excludes: excludes.as_ref(), inputs };
+    let mut commits = Vec::new();
     let selected = |source: &Source| {
-        let selected = match &source.address {
-            Some(address) => remote::obtain(address, transfer.checksum, search, inputs).map(|file| vec![file]),
-            None => select(&source.text, transfer.names, &searched),
+        let selected = match &source.location {
+            Location::Path => select(&source.text, transfer.names, &searched),
+            Location::Url(address) => remote::obtain(address, transfer.checksum, search, inputs).map(|file| vec![file]),
+            Location::Repository(repository, keep) => {
+                let obtained = repository::obtain(repository, *keep, excludes.as_ref(), search, inputs);
+                obtained.map(|obtained| {
+                    let name = repository.short_name().to_owned();
+                    commits.push(Ingredient::Commit { name, commit: obtained.commit });
+                    vec![obtained.selection]
+                })
+            }
         };
         selected.map_err(|error| error.on(source.place))
     };
@@ -183,9 +193,14 @@ fn resolve(
     sources.iter_mut().flatten().for_each(Selection::complete);
 
     let mut ingredients = transfer.ingredients(before);
+    commits.into_iter().for_each(|commit| ingredients.push(commit));
     let mut listings = Vec::new();
     for (source, selections) in transfer.sources.iter().zip(&sources) {
-        let origin = if source.address.is_some() { cache::Origin::Url } else { origin.clone() };
+        let origin = match source.location {
+            Location::Path => origin.clone(),
+            Location::Url(_) => cache::Origin::Url,
+            Location::Repository(..) => cache::Origin::Repository,
+        };
         let listed = listing::list(selections, cache::Roots::new(origin, &source.text), inputs)?;
         let name = transfer.counted_name(source);
         if !listed.hard_links.is_empty() {

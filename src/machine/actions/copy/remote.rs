@@ -101,7 +101,7 @@ fn current(address: &Address, expected: Option<Digest>, search: Search<'_>) -> R
 }
 
 /// Whether the content is in the store, and what its digest says.
-fn is_here(store: &Store, kept: &Downloaded) -> bool {
+pub(super) fn is_here(store: &Store, kept: &Downloaded) -> bool {
     store.is_whole(&Descriptor::new(media_type::LAYER, kept.digest, kept.bytes))
 }
 
@@ -110,7 +110,7 @@ fn validators(kept: &Downloaded) -> Validators {
 }
 
 /// When a server is asked.
-fn when(search: Search<'_>) -> Result<When, Error> {
+pub(super) fn when(search: Search<'_>) -> Result<When, Error> {
     if let Some(when) = search.options.pull.when() {
         return Ok(when);
     }

@@ -197,6 +197,14 @@ impl Selection {
         Selection::new(tree, &TreePath::new(path), None, None)
     }
 
+    /// All of a tree, but for what is left out.
+    ///
+    /// # Errors
+    /// [`SelectError::Pattern`].
+    pub(crate) fn of_whole(tree: &Tree, excludes: Option<&Patterns>) -> Result<Selection, SelectError> {
+        Selection::new(tree, &TreePath::root(), None, excludes)
+    }
+
     /// A tree with what was chosen in it, and where: a directory is the root, a file has its name in it.
     pub(crate) fn as_tree(&self) -> (Tree, String) {
         match &self.what {

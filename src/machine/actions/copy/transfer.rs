@@ -13,9 +13,10 @@ use crate::cache::{Ingredient, Ingredients, Setting};
 use crate::context::Patterns;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Add, Copy, Limit, Word, rules};
+use crate::git;
 use crate::machine::go::quoted_list;
 use crate::machine::scope::Scope;
-use crate::machine::supported::{CHECKSUM_OF_LOCAL, add_of_repository, copy_of_remote, is_remote, is_repository};
+use crate::machine::supported::{CHECKSUM_OF_LOCAL, copy_of_remote, is_remote};
 use crate::machine::{Error, State};
 use crate::oci::Digest;
 use crate::registry::download::Address;
@@ -70,8 +71,52 @@ pub(super) struct Source {
     pub(crate) text: String,
     /// Where it is written.
     pub(crate) place: Option<Span>,
-    /// Where a server has it. `None`: it is a path.
-    pub(crate) address: Option<Address>,
+    pub(crate) location: Location,
+}
+
+/// Where a source is.
+#[derive(Clone, Debug)]
+pub(super) enum Location {
+    /// In the context, or in what `--from` names.
+    Path,
+    /// A server has it as a file.
+    Url(Address),
+    /// A server has it as a repository.
+    Repository(Box<git::Source>, git::Keep),
+}
+
+impl Location {
+    /// Where a source of ADD is that lies elsewhere. What is in it is in the image's history, so there may be no password.
+    fn parse(text: &str) -> Result<Location, Error> {
+        if !git::is_repository(text) {
+            return Ok(Location::Url(Address::parse(text)?));
+        }
+        let source = git::Source::parse(text)?;
+        if source.repository.has_credentials() {
+            return Err(source.refused("a user name or a password in it would be kept in the image's history").into());
+        }
+        Ok(Location::Repository(Box::new(source), git::Keep::Files))
+    }
+}
+
+impl Source {
+    /// Keeps the folder `.git` where the address or the flag asks for it.
+    fn keep(&mut self, flag: Option<bool>) -> Result<(), Error> {
+        let Location::Repository(source, keep) = &mut self.location else { return Ok(()) };
+        if flag.is_some() && source.keep_git_dir.is_some() && flag != source.keep_git_dir {
+            let message = "`--keep-git-dir` and the address of the repository don't agree";
+            return Err(Diagnostic::new(&rules::INVALID_FLAG_VALUE, message).into());
+        }
+        // A folder of it has none, as in BuildKit.
+        if source.keep_git_dir.or(flag) == Some(true) && source.folder.is_empty() {
+            *keep = git::Keep::Everything;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self.location, Location::Path)
+    }
 }
 
 /// Which archives are unpacked.
@@ -147,7 +192,11 @@ impl Transfer {
     /// For a word, an owner or a mode that can't be one, and for a source that is not supported.
     pub(crate) fn of_add(add: &Add, words: Words<'_>) -> Result<Transfer, Error> {
         let flags = [add.chown.as_ref(), add.chmod.as_ref()];
-        let transfer = Transfer::new(Keyword::Add, &add.sources, &add.destination, flags, &add.excludes, words)?;
+        let mut transfer = Transfer::new(Keyword::Add, &add.sources, &add.destination, flags, &add.excludes, words)?;
+        for source in &mut transfer.sources {
+            let place = source.place;
+            source.keep(add.keep_git_dir).map_err(|error| error.on(place))?;
+        }
         let unpack = match add.unpack {
             None => Unpack::Local,
             Some(true) => Unpack::Everything,
@@ -161,10 +210,16 @@ impl Transfer {
     }
 
     /// The value of `--checksum`.
-    fn checksum(&self, word: &Word, words: Words<'_>) -> Result<Option<Digest>, Error> {
+    fn checksum(&mut self, word: &Word, words: Words<'_>) -> Result<Option<Digest>, Error> {
         let Some(text) = words.flag(Some(word))? else { return Ok(None) };
-        if self.sources.iter().any(|source| source.address.is_none()) {
+        if self.sources.iter().any(Source::is_path) {
             return Err(Diagnostic::new(&rules::MISPLACED_CHECKSUM, CHECKSUM_OF_LOCAL).into());
+        }
+        if let [Source { location: Location::Repository(source, _), .. }] = self.sources.as_mut_slice() {
+            source
+                .expect(&text)
+                .map_err(|reason| Diagnostic::new(&rules::INVALID_FLAG_VALUE, format!("`--checksum`: {reason}")))?;
+            return Ok(None);
         }
         let digest = text.parse::<Digest>().map_err(|error| {
             Diagnostic::new(&rules::INVALID_FLAG_VALUE, format!("`--checksum`: {error}"))
@@ -194,13 +249,12 @@ impl Transfer {
                 dockerfile::Source::Heredoc(document) => documents.push(words.document(document)?),
                 dockerfile::Source::Path(word) => {
                     let (text, place) = (words.one(word)?, word.span);
-                    let address = match keyword {
-                        _ if !is_remote(&text) => None,
+                    let location = match keyword {
+                        _ if !is_remote(&text) => Location::Path,
                         Keyword::Copy => return Err(copy_of_remote(&text).into()),
-                        Keyword::Add if is_repository(&text) => return Err(Error::from(add_of_repository()).on(place)),
-                        Keyword::Add => Some(Address::parse(&text).map_err(|error| Error::from(error).on(place))?),
+                        Keyword::Add => Location::parse(&text).map_err(|error| error.on(place))?,
                     };
-                    taken.push(Source { text, place, address });
+                    taken.push(Source { text, place, location });
                 }
             }
         }
@@ -265,8 +319,9 @@ impl Transfer {
 
     /// What of its sources is unpacked, where that makes a difference.
     fn unpacked(&self) -> Option<&'static str> {
-        let has_urls = self.sources.iter().any(|source| source.address.is_some());
-        let has_others = !has_urls || self.sources.iter().any(|source| source.address.is_none());
+        let has_urls = self.sources.iter().any(|source| matches!(source.location, Location::Url(_)));
+        let is_remote = |source: &Source| !source.is_path();
+        let has_others = !self.sources.iter().any(is_remote) || self.sources.iter().any(Source::is_path);
         match (has_others && self.unpack != Unpack::Nothing, has_urls && self.unpack == Unpack::Everything) {
             (false, false) => None,
             (true, false) | (false, true) => Some("true"),
@@ -297,8 +352,10 @@ impl Transfer {
     /// What of a source is in the key: its last component, as in BuildKit, so that moving the folder that it is in is no
     /// change. With `--parents` all that comes along.
     pub(crate) fn counted_name(&self, source: &Source) -> String {
-        if let Some(address) = &source.address {
-            return String::from_utf8_lossy(&address.file_name()).into_owned();
+        match &source.location {
+            Location::Path => {}
+            Location::Url(address) => return String::from_utf8_lossy(&address.file_name()).into_owned(),
+            Location::Repository(..) => return ".".to_owned(),
         }
         let counted = match (self.names, source.text.split_once("/./")) {
             (Names::Parents, Some((_, below))) => below,

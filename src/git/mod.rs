@@ -1,0 +1,31 @@
+//! Files of git repositories: what ADD takes by the address of a repository.
+//!
+//! ```text
+//! address ──▶ ls-remote ──▶ commit ──▶ fetch of that commit alone, into a folder of ours ──▶ its tree ──▶ a layer
+//!                                                                                └──▶ its submodules, the same way
+//! ```
+//!
+//! The program `git` does it (`program.rs`), as in BuildKit. Nothing is checked out: the objects are read as an archive, so no name of a
+//! repository becomes a path of this machine. A layer has what a checkout would have: line ends and `ident` as `.gitattributes` says, modes
+//! 0644 and 0755, root as owner. BuildKit's files have the time at which they were checked out; here they have the commit's, so that the
+//! same commit gives the same layer.
+//!
+//! Where a server is: as for a URL of ADD, it may not be on the wire, and where a repository names another one, that has to be public or in the same part
+//! of the network. `git` connects by itself: over HTTP to the addresses that were judged, unless there is a proxy; over SSH and git's own
+//! protocol it looks the name up again.
+//!
+//! Read `address.rs` first, then `fetch.rs`. Left out: contents of Git LFS, which stay pointers; `.git` folders of submodules.
+
+mod address;
+mod checkout;
+mod error;
+mod fetch;
+mod kept;
+mod program;
+mod references;
+mod repository;
+mod submodules;
+
+pub(crate) use address::{Source, Submodules, is_repository};
+pub(crate) use error::Error;
+pub(crate) use fetch::{Keep, Login, Visit, token_header};
