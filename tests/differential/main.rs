@@ -23,11 +23,16 @@ mod peer;
 #[allow(dead_code)]
 mod place;
 mod random;
+#[path = "../program/registry.rs"]
+#[allow(dead_code)]
+mod registry;
 mod shrink;
 mod tree;
 
 use case::Case;
 use generate::Audience;
+// As the shared modules call it.
+use place as harness;
 use random::Random;
 
 /// Where the cases of a run without LAYERLAB_SEED begin.

@@ -1,9 +1,10 @@
 //! `pull`, and every command that pulls: from a real registry, and from servers that are wrong in one way each.
 
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use crate::harness::{Place, filter};
-use crate::registry::{Asked, Doors, Fake, Registry, answer};
+use crate::registry::{Asked, Doors, Fake, Line, Registry, Way, answer};
 
 /// An image of two layers, in a registry under this name, put there by skopeo.
 fn fill(registry: &Registry, name: &str, login: Option<&str>) {
@@ -270,6 +271,34 @@ fn a_pull_goes_on_where_the_server_has_broken_off() {
     place.assert_whole();
 }
 
+#[test]
+fn a_pull_survives_the_death_of_the_registry() {
+    const SIZE: usize = 4 << 20;
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    let (port, host) = (registry.port, registry.host());
+    let teacher = Place::new("//- Dockerfile\nFROM scratch\nCOPY noise /\n");
+    let made = format!(
+        "head -c {SIZE} /dev/urandom > noise; $L build -q -t {host}/me/x . > /dev/null && $L push -q {host}/me/x"
+    );
+    session(&teacher, &host, &[&made]);
+    // Taken out at the end, because the line lives as long as the process.
+    let registry = Arc::new(Mutex::new(Some(registry)));
+    let other = Arc::clone(&registry);
+    let line = Line::new(port, Way::FromServer, SIZE / 2, move || {
+        if let Some(registry) = &mut *other.lock().unwrap() {
+            registry.kill();
+            registry.start_again();
+        }
+    });
+    let (place, host) = (place(""), line.host());
+    insta::assert_snapshot!(session(&place, &host, &[&format!("$L pull {host}/me/x")]));
+    assert_eq!(place.run(&format!("images -q {host}/me/x")), teacher.run("images -q"));
+    // What had come did not come again.
+    assert!(line.came() < SIZE + SIZE / 4, "{} bytes of {SIZE}", line.came());
+    place.assert_whole();
+    drop(registry.lock().unwrap().take());
+}
+
 /// Asks the real registry the same, and gives its answer.
 fn forward(port: u16, asked: &Asked) -> (String, Vec<(String, String)>, Vec<u8>) {
     let mut curl = Command::new("curl");
@@ -349,6 +378,20 @@ fn wrong(asked: &Asked) -> Vec<u8> {
             );
             answer("200 OK", &[("Content-Type", "application/vnd.oci.image.index.v1+json")], index.as_bytes())
         }
+        // An index, a manifest, and a configuration that say of what they list that it has another size.
+        "indexsize" if is("/manifests/latest") => {
+            let index = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"{}","digest":"{}","size":5,"platform":{{"os":"linux","architecture":"amd64"}}}}]}}"#,
+                KIND.1,
+                digest(manifest(&layer, 5, PLAIN).as_bytes()),
+            );
+            answer("200 OK", &[("Content-Type", "application/vnd.oci.image.index.v1+json")], index.as_bytes())
+        }
+        "configsize" if is("/manifests/") => {
+            let lie = manifest(&layer, 5, PLAIN).replace(&format!("\"size\":{}", CONFIG.len()), "\"size\":7");
+            answer("200 OK", &[KIND], lie.as_bytes())
+        }
+        "endless" if is("/manifests/") => answer("200 OK", &[KIND], manifest(&layer, 1 << 50, PLAIN).as_bytes()),
         "platform" if is("/manifests/") => {
             let index = format!(
                 r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":"{}","digest":"{layer}","size":5,"platform":{{"os":"plan9","architecture":"amd64"}}}}]}}"#,
@@ -389,6 +432,9 @@ fn servers_that_are_wrong_leave_nothing() {
         "huge",
         "foreign",
         "kind",
+        "indexsize",
+        "configsize",
+        "endless",
         "platform",
         "noconfig",
         "noblob",
@@ -405,6 +451,10 @@ fn servers_that_are_wrong_leave_nothing() {
     insta::assert_snapshot!(session(&place, &host, &commands));
     // No name, and no blob but documents that were whole.
     assert_eq!(session(&place, &host, &["$L images -q -a"]), "$ $L images -q -a");
+    for folder in ["tmp", "expanded"] {
+        let left = std::fs::read_dir(place.home().join(folder)).unwrap().count();
+        assert_eq!(left, 0, "{folder}");
+    }
     place.assert_whole();
 }
 

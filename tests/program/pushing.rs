@@ -1,14 +1,12 @@
 //! `push`: to a real registry, through a line that breaks, and to servers that are wrong in one way each.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::harness::{Place, missing};
 use crate::pulling::session;
-use crate::registry::{Asked, Doors, Fake, Registry, answer};
+use crate::registry::{Asked, Doors, Fake, Line, Registry, Way, answer};
 
 /// A place with an image of three layers, two of them its own.
 fn built(names: &[&str]) -> Place {
@@ -305,6 +303,44 @@ fn a_registry_may_want_to_know_who_pushes() {
 }
 
 #[test]
+fn a_registry_over_tls_may_want_to_know_who_asks() {
+    let Some(registry) = Registry::start(Doors::TlsAndPassword) else { return };
+    let host = registry.host();
+    let name = format!("{host}/me/x");
+    let place = built(&[&name]);
+    let settings = place.home().join("registries.toml");
+    let trusts = |authority: &str| {
+        let text = format!("[registry.\"{host}\"]\ncertificate = \"{}\"\n", registry.path(authority).display());
+        std::fs::write(&settings, text).unwrap();
+    };
+    let login = |password: &str| format!("echo {password} | $L login -u teacher --password-stdin {host}");
+    let (push, pull) = (format!("$L push -q {name}"), format!("$L pull -q {name}"));
+    // Nobody is told a password before it is known who that is.
+    let strange = pushed(&place, &host, &[&login("chalk"), &push, &pull]);
+    trusts("other.crt");
+    let other = pushed(&place, &host, &[&login("chalk"), &push]);
+    trusts("ca.crt");
+    let known = pushed(
+        &place,
+        &host,
+        &[
+            &push,
+            &login("wrong"),
+            &login("chalk"),
+            &push,
+            &format!("$L rmi {name} > /dev/null"),
+            &pull,
+            &format!("$L run --rm --network none {name} cat /note"),
+            &format!("$L logout {host}"),
+            &push,
+            &pull,
+        ],
+    );
+    insta::assert_snapshot!(format!("{strange}\n\nAnother authority.\n\n{other}\n\nIts own.\n\n{known}"));
+    place.assert_whole();
+}
+
+#[test]
 fn a_registry_may_take_nothing() {
     let Some(registry) = Registry::start(Doors::ReadOnly) else { return };
     let host = registry.host();
@@ -337,41 +373,6 @@ fn a_pupil_pushes_to_the_teacher() {
     teacher.assert_whole();
 }
 
-/// A line to a server that breaks once, after so many bytes of one connection; then it does something.
-fn line(to: u16, breaks_after: usize, then: impl Fn() + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (is_broken, then) = (Arc::new(AtomicBool::new(false)), Arc::new(then));
-    std::thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-            let (is_broken, then) = (Arc::clone(&is_broken), Arc::clone(&then));
-            let (mut back, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || {
-                let _ = std::io::copy(&mut answers, &mut back);
-                let _ = back.shutdown(Shutdown::Both);
-            });
-            std::thread::spawn(move || {
-                let (mut client, mut server) = (client, server);
-                let (mut buffer, mut passed) = (vec![0; 16 << 10], 0);
-                while let Ok(count @ 1..) = client.read(&mut buffer) {
-                    if server.write_all(&buffer[..count]).is_err() {
-                        break;
-                    }
-                    passed += count;
-                    if passed > breaks_after && !is_broken.swap(true, Ordering::SeqCst) {
-                        then();
-                        let _ = client.shutdown(Shutdown::Both);
-                        break;
-                    }
-                }
-                let _ = server.shutdown(Shutdown::Both);
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn a_push_survives_the_death_of_the_registry() {
     let Some(registry) = Registry::start(Doors::Open) else { return };
@@ -379,13 +380,13 @@ fn a_push_survives_the_death_of_the_registry() {
     // Taken out at the end, because the line lives as long as the process.
     let registry = Arc::new(Mutex::new(Some(registry)));
     let other = Arc::clone(&registry);
-    let line = line(port, 300_000, move || {
+    let line = Line::new(port, Way::ToServer, 300_000, move || {
         if let Some(registry) = &mut *other.lock().unwrap() {
             registry.kill();
             registry.start_again();
         }
     });
-    let name = format!("localhost:{line}/me/x");
+    let name = format!("{}/me/x", line.host());
     let place = built(&[&name]);
     let said = printed(&place, &format!("$L push {name}"));
     assert!(said.contains(": Retrying\n"), "{said}");
@@ -443,8 +444,8 @@ fn a_push_goes_on_where_the_line_has_broken() {
         "/v2/" => answer("200 OK", &[], b""),
         _ => other.lock().unwrap().answer(asked),
     });
-    let line = line(fake.port, 200_000, || ());
-    let name = format!("localhost:{line}/me/x");
+    let line = Line::new(fake.port, Way::ToServer, 200_000, || ());
+    let name = format!("{}/me/x", line.host());
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY noise /\n");
     let noise = printed(
         &place,
@@ -514,6 +515,16 @@ fn servers_may_send_us_elsewhere_and_may_be_wrong() {
             let text =
                 b"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"requested access to the resource is denied\"}]}";
             (asked.method == "POST").then(|| answer("403 Forbidden", &[], text))
+        }),
+        ("too much was asked already", |asked, _| {
+            (asked.method == "POST").then(|| answer("429 Too Many Requests", &[("Retry-After", "600")], b""))
+        }),
+        ("it is broken", |asked, _| {
+            (asked.method == "POST").then(|| answer("500 Internal Server Error", &[("Retry-After", "0")], b""))
+        }),
+        ("the blob is not what was said", |asked, _| {
+            let text = b"{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"provided digest did not match uploaded content\"}]}";
+            (asked.method == "PUT" && asked.path.starts_with("/upload/")).then(|| answer("400 Bad Request", &[], text))
         }),
         ("the manifest is not taken", |asked, _| {
             let text = b"{\"errors\":[{\"code\":\"MANIFEST_INVALID\",\"message\":\"manifest invalid\"}]}";

@@ -1,9 +1,10 @@
 //! Registries for tests: Debian's `docker-registry`, a real one, and servers that say what a test wants them to say.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub enum Doors {
     Password,
     /// Over TLS, with a certificate of an authority of its own: `ca.crt` in its folder.
     Tls,
+    /// Both: over TLS, and only `teacher`.
+    TlsAndPassword,
     /// It takes nothing.
     ReadOnly,
 }
@@ -45,18 +48,15 @@ impl Registry {
             config = config.replace("storage: {", "storage: {maintenance: {readonly: {enabled: true}}, ");
         }
         let mut http = format!("http: {{addr: '127.0.0.1:{port}'");
-        match doors {
-            Doors::Open | Doors::ReadOnly => {}
-            Doors::Password => {
-                let file = folder.path().join("htpasswd");
-                std::fs::write(&file, TEACHER).unwrap();
-                config.push_str(&format!("auth: {{htpasswd: {{realm: school, path: {}}}}}\n", file.display()));
-            }
-            Doors::Tls => {
-                certificate(folder.path());
-                let file = |name: &str| folder.path().join(name).display().to_string();
-                http.push_str(&format!(", tls: {{certificate: {}, key: {}}}", file("server.crt"), file("server.key")));
-            }
+        if matches!(doors, Doors::Password | Doors::TlsAndPassword) {
+            let file = folder.path().join("htpasswd");
+            std::fs::write(&file, TEACHER).unwrap();
+            config.push_str(&format!("auth: {{htpasswd: {{realm: school, path: {}}}}}\n", file.display()));
+        }
+        if matches!(doors, Doors::Tls | Doors::TlsAndPassword) {
+            certificate(folder.path());
+            let file = |name: &str| folder.path().join(name).display().to_string();
+            http.push_str(&format!(", tls: {{certificate: {}, key: {}}}", file("server.crt"), file("server.key")));
         }
         std::fs::write(folder.path().join("config.yml"), format!("{config}{http}}}\n")).unwrap();
         let child = serve(folder.path(), port)?;
@@ -96,6 +96,77 @@ impl Drop for Registry {
     }
 }
 
+/// A slow line to a server, which breaks once.
+pub struct Line {
+    pub port: u16,
+    /// How many bytes have come from the server so far.
+    came: Arc<AtomicUsize>,
+}
+
+/// Which bytes a line counts before it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    ToServer,
+    FromServer,
+}
+
+impl Line {
+    /// A line that breaks after so many bytes of one connection go a way; then it does something.
+    pub fn new(to: u16, way: Way, breaks_after: usize, then: impl Fn() + Send + Sync + 'static) -> Line {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let came = Arc::new(AtomicUsize::new(0));
+        let line = Line { port, came: Arc::clone(&came) };
+        let (is_broken, then) = (Arc::new(AtomicBool::new(false)), Arc::new(then));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                for other in [Way::ToServer, Way::FromServer] {
+                    let (client, server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                    let (is_broken, then, came) = (Arc::clone(&is_broken), Arc::clone(&then), Arc::clone(&came));
+                    let breaks = move |passed: usize| {
+                        let breaks = other == way && passed > breaks_after && !is_broken.swap(true, Ordering::SeqCst);
+                        if breaks {
+                            then();
+                        }
+                        breaks
+                    };
+                    std::thread::spawn(move || match other {
+                        Way::ToServer => carry(client, server, breaks, &AtomicUsize::new(0)),
+                        Way::FromServer => carry(server, client, breaks, &came),
+                    });
+                }
+            }
+        });
+        line
+    }
+
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// How many bytes have come from the server so far.
+    pub fn came(&self) -> usize {
+        self.came.load(Ordering::SeqCst)
+    }
+}
+
+/// Carries what one side says to the other, until it breaks.
+fn carry(mut from: TcpStream, mut to: TcpStream, breaks: impl Fn(usize) -> bool, count: &AtomicUsize) {
+    let (mut buffer, mut passed) = (vec![0; 16 << 10], 0);
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        passed += read;
+        count.fetch_add(read, Ordering::SeqCst);
+        // Not faster than this, so that what breaks does so in the middle.
+        std::thread::sleep(Duration::from_millis(1));
+        if to.write_all(&buffer[..read]).is_err() || breaks(passed) {
+            let _ = from.shutdown(Shutdown::Both);
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
 /// A port that nobody listens at.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -118,7 +189,7 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
     Some(child)
 }
 
-/// An authority, and a certificate of `localhost` by it.
+/// An authority, a certificate of `localhost` by it, and another authority.
 fn certificate(folder: &Path) {
     let openssl = |arguments: &str| {
         let done = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output().unwrap();
@@ -127,6 +198,7 @@ fn certificate(folder: &Path) {
     let names = "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
     std::fs::write(folder.join("names"), names).unwrap();
     openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=school -days 2");
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -subj /CN=elsewhere -days 2");
     openssl("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost");
     openssl("x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out server.crt -days 2 -extfile names");
 }

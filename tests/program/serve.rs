@@ -519,6 +519,32 @@ fn thirty_pull_at_once() {
 }
 
 #[test]
+fn a_whole_class_pulls_at_once() {
+    let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY one /\nCOPY two /\nCOPY three /\nCMD [\"/one\"]\n");
+    for (name, prime) in [("one", 7_u32), ("two", 251), ("three", 65_521)] {
+        let bytes: Vec<u8> = (0..3_u32 << 20).map(|byte| (byte.wrapping_mul(prime) >> 8) as u8).collect();
+        fs::write(place.path(name), bytes).unwrap();
+    }
+    place.run("build -q -t large .");
+    let id = place.run("images -q --no-trunc large");
+    let teacher = Teacher::new(place, "");
+    let name = format!("{}/large", teacher.address);
+    let pupils: Vec<Place> = (0..30).map(|_| Place::new("")).collect();
+    let children: Vec<Child> = pupils
+        .iter()
+        .map(|pupil| pupil.command(&format!("pull -q {name}")).stdout(Stdio::null()).spawn().unwrap())
+        .collect();
+    for (pupil, mut child) in pupils.iter().zip(children) {
+        assert!(child.wait().unwrap().success());
+        assert_eq!(pupil.run(&format!("images -q --no-trunc {name}")), id);
+        pupil.assert_whole();
+    }
+    let memory = most_memory(teacher.child.id());
+    assert!(memory < 256, "the registry had {memory} MiB");
+    teacher.end();
+}
+
+#[test]
 fn who_says_nothing_keeps_nobody_waiting() {
     let teacher = Teacher::new(place(Role::Self_), "");
     let mut slow: Vec<TcpStream> = (0..100).map(|_| teacher.connect()).collect();

@@ -64,6 +64,12 @@ impl Daemon {
         format!("unix://{}", self.folder.path().join("socket").display())
     }
 
+    /// Makes its network that of this thread, and so of what this thread starts.
+    pub fn enter(&self) {
+        let network = File::open(format!("/proc/{}/ns/net", self.process.id())).unwrap();
+        nix::sched::setns(network, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    }
+
     /// The beginning of a command that runs in its network.
     pub fn beside(&self) -> Command {
         let mut command = Command::new("nsenter");

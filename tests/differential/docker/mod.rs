@@ -20,6 +20,7 @@
 
 mod alike;
 mod daemon;
+mod trips;
 
 use std::fs;
 use std::path::{Path, PathBuf};
