@@ -58,6 +58,11 @@ impl Inputs {
     }
 }
 
+/// So many bytes that nothing compresses.
+pub fn noise(count: usize) -> Vec<u8> {
+    Random(2).bytes(count)
+}
+
 impl Drop for Inputs {
     fn drop(&mut self) {
         // Other builders leave their store mounted on itself, and what is mounted can't be removed.
