@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use super::{CacheKey, Error, Roots};
+use super::{BaseImage, CacheKey, Error, Roots};
 use crate::limits::Bound;
 use crate::oci::Digest;
 use crate::store::Home;
@@ -38,6 +38,9 @@ pub(crate) struct BuildStep {
     /// Where the files lay that its ingredients list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) roots: Vec<Roots>,
+    /// The image that a FROM found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) base: Option<BaseImage>,
     pub(crate) outcome: Outcome,
     pub(crate) milliseconds: u64,
 }

@@ -151,7 +151,8 @@ fn pair_steps(old: &Stage<'_>, new: &Stage<'_>, earlier: &[BuildStep], found: &m
     let mut by_text: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut by_keyword: HashMap<String, Vec<usize>> = HashMap::new();
     for (offset, (place, text)) in old.steps.iter().enumerate() {
-        if earlier[*place].key.is_none() {
+        // What has neither a key nor a base has nothing to compare.
+        if earlier[*place].key.is_none() && earlier[*place].base.is_none() {
             continue;
         }
         by_text.entry(text).or_default().push(offset);

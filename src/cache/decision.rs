@@ -1,15 +1,23 @@
 //! Decisions: what the cache says about a step, and why. Every front end shows this one value in its own words.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CacheKey, Difference, Record, StepResult};
+use crate::oci::Digest;
 
 /// What was decided about the cache.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Decision {
-    /// FROM, or anything else that is looked up and not cached.
-    NotCached,
+    /// FROM, which is looked up and not cached.
+    NotCached {
+        /// The image that it found; `None` for another stage and for `scratch`.
+        #[serde(skip)]
+        base: Option<BaseImage>,
+        /// That its name led to another image in the latest build that had this FROM.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        moved: Option<Moved>,
+    },
     Hit {
         key: CacheKey,
         build: u64,
@@ -38,6 +46,9 @@ pub struct Causes {
     pub steps: Vec<usize>,
     /// The instructions that came before it in that build, and do not now.
     pub gone: Vec<String>,
+    /// The base images below it that were others in that build; the steps of their FROMs are among the steps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
 }
 
 impl Causes {
@@ -49,6 +60,35 @@ impl Causes {
     pub(crate) fn add(&mut self, others: &Causes) {
         self.steps.extend(&others.steps);
         self.gone.splice(0..0, others.gone.iter().cloned());
+        self.moved.extend(others.moved.iter().cloned());
+    }
+}
+
+/// An image that a FROM found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseImage {
+    /// Its full name.
+    pub(crate) name: String,
+    /// That of its manifest, or of its index.
+    pub(crate) digest: Digest,
+}
+
+/// A base image of which the name leads to another digest than in an earlier build: `docker.io/library/alpine moved: sha256:… → sha256:…`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// The number of the FROM.
+    pub(crate) step: usize,
+    pub(crate) name: String,
+    pub(crate) before: Digest,
+    pub(crate) after: Digest,
+}
+
+impl Moved {
+    /// Compares what FROM, which is step `number`, found with what it found before.
+    pub(crate) fn between(number: usize, before: Option<&BaseImage>, after: Option<&BaseImage>) -> Option<Moved> {
+        let (before, after) = (before?, after?);
+        let is_moved = before.name == after.name && before.digest != after.digest;
+        is_moved.then(|| Moved { step: number, name: after.name.clone(), before: before.digest, after: after.digest })
     }
 }
 
@@ -89,11 +129,19 @@ impl Decision {
         }
     }
 
+    /// The image that a FROM found.
+    pub(crate) fn base(&self) -> Option<&BaseImage> {
+        match self {
+            Decision::NotCached { base, .. } => base.as_ref(),
+            Decision::Hit { .. } | Decision::Miss { .. } | Decision::Unknown { .. } => None,
+        }
+    }
+
     /// Why it is a miss; `None` for everything else.
     pub(crate) fn miss(&self) -> Option<&MissReason> {
         match self {
             Decision::Miss { reason, .. } => Some(reason),
-            Decision::NotCached | Decision::Hit { .. } | Decision::Unknown { .. } => None,
+            Decision::NotCached { .. } | Decision::Hit { .. } | Decision::Unknown { .. } => None,
         }
     }
 }

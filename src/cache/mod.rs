@@ -33,7 +33,7 @@ pub(crate) mod state;
 pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub(crate) use change::Change;
 pub(crate) use counterpart::{Counterparts, Sought};
-pub(crate) use decision::{Causes, MOST_CAUSES};
+pub(crate) use decision::{BaseImage, Causes, MOST_CAUSES, Moved};
 pub use decision::{Decision, MissReason};
 pub(crate) use difference::{Attribute, Difference, FileChange, Subject};
 pub(crate) use downloads::{Downloaded, Downloads};

@@ -188,7 +188,7 @@ fn effect(work: &mut Work, changed: &Changed) -> Result<Effect, Error> {
     };
     let (mut causes, mut followers, mut next) = (Vec::new(), 0, None);
     for Prediction { label, decision, .. } in predictions {
-        if next.is_none() && decision != Decision::NotCached && may_notice(work, &label, changed) {
+        if next.is_none() && !matches!(decision, Decision::NotCached { .. }) && may_notice(work, &label, changed) {
             next = Some(Box::new(Ahead { step: label.clone(), decision: decision.clone() }));
         }
         let Decision::Miss { reason, .. } = decision else { continue };
@@ -227,7 +227,7 @@ fn take_what_is_cached(machine: &mut Machine, wanted: usize) -> Result<(), Error
         let position = machine.position();
         let foresight = machine.foresee(position..position + 1);
         match foresight.steps.first().map(|prediction| &prediction.decision) {
-            Some(Decision::Hit { .. } | Decision::NotCached) => {
+            Some(Decision::Hit { .. } | Decision::NotCached { .. }) => {
                 machine.step(&mut |_: &Event| {})?;
             }
             _ => break,

@@ -129,7 +129,9 @@ pub(super) fn steps(work: &Work) -> Vec<StepRow> {
                 () => Standing::ToCome,
             },
             outlook: match machine.taken().get(index) {
-                Some(taken) if index < machine.kept() && taken.decision != Decision::NotCached => Outlook::Kept,
+                Some(taken) if index < machine.kept() && !matches!(taken.decision, Decision::NotCached { .. }) => {
+                    Outlook::Kept
+                }
                 Some(taken) => Outlook::Decided(taken.decision.clone()),
                 None => Outlook::NotAsked,
             },

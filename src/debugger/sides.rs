@@ -30,7 +30,7 @@ pub(super) fn sides(work: &mut Work, number: Option<usize>, against: Option<u64>
             let rows = subject.asked().ingredients.iter().map(Side::alone).collect();
             return Ok(Some(Sides { step, build: Some(*build), rows }));
         }
-        (None, Decision::NotCached | Decision::Miss { .. }) | (Some(_), _) => {}
+        (None, Decision::NotCached { .. } | Decision::Miss { .. }) | (Some(_), _) => {}
     }
     let build = match against {
         Some(number) => Some(named(work, number)?),

@@ -9,7 +9,7 @@ use super::Error;
 use super::asked::{Asked, Before};
 use super::past::Past;
 use super::steps::Steps;
-use crate::cache::{Build, BuildStep, CacheKey, Causes, Difference, Ingredient, MOST_CAUSES};
+use crate::cache::{Build, BuildStep, CacheKey, Causes, Difference, Ingredient, MOST_CAUSES, Moved};
 
 /// What differs between a step of an earlier build, with its key, and one of this; `None` where the record is gone.
 type Compare<'w> = &'w dyn Fn(&BuildStep, CacheKey, Asked<'_>) -> Result<Option<Vec<Difference>>, Error>;
@@ -66,9 +66,14 @@ impl<'w> Way<'w> {
         while let Some(step) = self.steps.previous(passed, stage).filter(|_| self.causes.steps.len() < MOST_CAUSES) {
             passed = step;
             if self.steps.is_stage_start(step) {
+                let moved = self.moved(step, before);
                 self.come_to(None);
                 match self.steps.below(step) {
                     Some(below) => (stage, self.at) = (below, None),
+                    None if moved.is_some() => {
+                        self.causes.steps.push(step + 1);
+                        self.causes.moved.extend(moved);
+                    }
                     None if self.causes.is_empty() => self.causes.steps.push(unknown.unwrap_or(step) + 1),
                     None => {}
                 }
@@ -100,6 +105,13 @@ impl<'w> Way<'w> {
         self.causes.steps.sort_unstable();
         self.causes.steps.dedup();
         Ok(self.causes)
+    }
+
+    /// Whether the image that a FROM found was another in the earlier build.
+    fn moved(&self, step: usize, before: &dyn Before) -> Option<Moved> {
+        let place = self.past.place(self.build, self.steps, step)?;
+        let now = before.decision(step)?.base();
+        Moved::between(step + 1, self.build.steps[place].base.as_ref(), now)
     }
 
     /// Goes back to a place in the earlier build, or to the beginning of its stage. What lies between, and does not come before the

@@ -10,8 +10,8 @@ use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
 use crate::cache::{
-    Build, BuildStep, CacheKey, Causes, Decision, Difference, Entry, MissReason, Record, Records, Side, StepInputs,
-    compare, side_by_side,
+    BaseImage, Build, BuildStep, CacheKey, Causes, Decision, Difference, Entry, MissReason, Moved, Record, Records,
+    Side, StepInputs, compare, side_by_side,
 };
 use crate::oci::Digest;
 use crate::store::Store;
@@ -61,6 +61,20 @@ impl Decider<'_> {
             return Ok(Found::Miss(MissReason::LayerGone));
         }
         Ok(Found::Hit(Box::new(record)))
+    }
+
+    /// Whether the image that the FROM of step `index` found was another in the latest build that had this FROM.
+    ///
+    /// # Errors
+    /// A past build can't be read.
+    pub(crate) fn started(&self, index: usize, base: Option<BaseImage>) -> Result<Decision, Error> {
+        let before = |build: &Build| self.past.counterpart(build, self.steps, index)?.base.clone();
+        let before = match &base {
+            Some(_) => self.past.earlier()?.iter().find_map(before),
+            None => None,
+        };
+        let moved = Moved::between(index + 1, before.as_ref(), base.as_ref());
+        Ok(Decision::NotCached { base, moved })
     }
 
     /// Why there is no record: by comparison with the latest comparable build.

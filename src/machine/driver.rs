@@ -381,6 +381,7 @@ fn failed_step(label: &StepLabel, stage: usize, intent: Option<&Intent>) -> Buil
         instruction: label.instruction.clone(),
         key: intent.map(Intent::key),
         roots: intent.map(Intent::roots).unwrap_or_default(),
+        base: None,
         outcome: Outcome::Failed,
         milliseconds: 0,
     }

@@ -76,7 +76,7 @@ impl Machine {
         let count = |is_meant: fn(&Decision) -> bool| taken.iter().filter(|one| is_meant(&one.decision)).count();
         let cached = count(|decision| matches!(decision, Decision::Hit { .. }));
         let ran = count(|decision| matches!(decision, Decision::Miss { .. }));
-        let kept = kept.iter().filter(|one| !matches!(one.decision, Decision::NotCached)).count();
+        let kept = kept.iter().filter(|one| !matches!(one.decision, Decision::NotCached { .. })).count();
         let (steps, milliseconds) = (self.steps.len(), self.watch.milliseconds());
         let digest = manifest.digest;
         reporter.tell(EventKind::BuildFinished { image, manifest: digest, steps, cached, ran, milliseconds });
@@ -109,6 +109,7 @@ pub(super) fn build_steps(taken: &[Taken], failed: Option<&BuildStep>) -> Vec<Bu
         instruction: taken.label.instruction.clone(),
         key: taken.ingredients.as_ref().map(Ingredients::key),
         roots: taken.roots.clone(),
+        base: taken.decision.base().cloned(),
         outcome: if matches!(taken.decision, Decision::Hit { .. }) { Outcome::Cached } else { Outcome::Ran },
         milliseconds: taken.milliseconds,
     });

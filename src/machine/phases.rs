@@ -44,7 +44,7 @@ pub(super) enum Progress {
 /// A step that the cache has answered about. `R` is what there is of it where the cache does not have it.
 pub(super) enum Answered<R> {
     /// FROM has no key.
-    Start(Box<Start>),
+    Start(Box<Start>, Decision),
     Hit(Box<Planned>, Box<Record>),
     Miss(Box<Planned>, MissReason, R),
 }
@@ -123,7 +123,7 @@ impl Progress {
 impl<R> Answered<R> {
     fn intent(&self) -> Option<&Intent> {
         match self {
-            Answered::Start(_) => None,
+            Answered::Start(..) => None,
             Answered::Hit(planned, _) | Answered::Miss(planned, ..) => Some(&planned.intent),
         }
     }
@@ -131,7 +131,7 @@ impl<R> Answered<R> {
     /// What every front end shows of it.
     pub(crate) fn decision(&self) -> Decision {
         match self {
-            Answered::Start(_) => Decision::NotCached,
+            Answered::Start(_, decision) => decision.clone(),
             Answered::Hit(_, record) => Decision::hit(record),
             Answered::Miss(planned, reason, _) => {
                 Decision::Miss { key: Some(planned.intent.key()), reason: reason.clone() }
@@ -142,7 +142,7 @@ impl<R> Answered<R> {
     /// The next phase, which has something to do only where the cache does not have the step.
     fn miss<N>(self, next: impl FnOnce(&Planned, R) -> Result<N, Error>) -> Result<Answered<N>, Error> {
         Ok(match self {
-            Answered::Start(start) => Answered::Start(start),
+            Answered::Start(start, decision) => Answered::Start(start, decision),
             Answered::Hit(planned, record) => Answered::Hit(planned, record),
             Answered::Miss(planned, reason, result) => {
                 let result = next(&planned, result)?;
@@ -164,7 +164,10 @@ impl Answered<()> {
         decider: &Decider<'_>,
     ) -> Result<Decided, Error> {
         Ok(match resolved {
-            Resolved::Start(start) => Answered::Start(start),
+            Resolved::Start(start) => {
+                let decision = decider.started(index, start.base())?;
+                Answered::Start(start, decision)
+            }
             Resolved::Instruction(planned) => {
                 match decider.look_up(planned.question(index, &planned.intent.roots(), before))? {
                     Found::Hit(record) => Answered::Hit(planned, record),
@@ -243,7 +246,7 @@ impl Answered<Made> {
     ) -> Result<Taken, Error> {
         let Standing { label, stage, milliseconds } = standing;
         let (done, decision, after) = match self {
-            Answered::Start(start) => (Done::Ran, Decision::NotCached, After::start(start.state)),
+            Answered::Start(start, decision) => (Done::Ran, decision, After::start(start.state)),
             Answered::Hit(planned, record) => {
                 let decision = Decision::hit(&record);
                 let StepResult { layer, created, told, .. } = record.result;

@@ -202,9 +202,10 @@ impl<'m> Predictor<'m> {
         let Resolved::Start(start) = self.resolver.step(index, &|stage| self.stages.state(stage), noted)? else {
             return Ok(None);
         };
+        let decision = self.decider.started(index, start.base())?;
         let files = below.unwrap_or(start.files);
         let next = Some(Foreseen { state: Arc::new(start.state), files });
-        Ok(self.prediction(index, Decision::NotCached).map(|prediction| Outlook { prediction, next }))
+        Ok(self.prediction(index, decision).map(|prediction| Outlook { prediction, next }))
     }
 
     fn instruction(

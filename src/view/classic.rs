@@ -9,7 +9,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{layers, units, warning};
+use super::{debugger, layers, units, warning};
 use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
 
@@ -59,9 +59,12 @@ impl View for Classic {
             }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
-            EventKind::Decided { decision: Decision::NotCached | Decision::Miss { .. } | Decision::Unknown { .. } } => {
-                Ok(())
+            EventKind::Decided { decision: Decision::NotCached { moved: Some(moved), .. } } => {
+                writeln!(out, "{}", debugger::moved(moved))
             }
+            EventKind::Decided {
+                decision: Decision::NotCached { moved: None, .. } | Decision::Miss { .. } | Decision::Unknown { .. },
+            } => Ok(()),
             EventKind::ContainerStarted { id, .. } => {
                 let id: String = line(id).chars().take(12).collect();
                 writeln!(out, " ---> Running in {id}")?;

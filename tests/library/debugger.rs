@@ -173,7 +173,7 @@ fn steps_and_stages_are_rows() {
             Outlook::Decided(Decision::Hit { .. }) => '✓',
             Outlook::Decided(Decision::Miss { .. }) => '✗',
             Outlook::Kept => '=',
-            Outlook::Decided(Decision::NotCached) => '-',
+            Outlook::Decided(Decision::NotCached { .. }) => '-',
             Outlook::Decided(Decision::Unknown { .. }) | Outlook::Unforeseen | Outlook::NotAsked => '?',
         })
         .collect();

@@ -31,6 +31,7 @@ mod managers;
 mod mistakes;
 mod modes;
 mod mounts;
+mod moved;
 mod moving;
 mod nameless;
 mod neighbours;

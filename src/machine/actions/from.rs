@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::cache::BaseImage;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{self, Instruction, Located, rules};
 use crate::images::{self, Before, Fetch, Opened, Origin, Policy, Pulling, STAND_IN_LABEL, Substitution};
@@ -83,6 +84,11 @@ impl Start {
             self.state.settings.labels.insert(STAND_IN_LABEL.into(), format!("{} for {name}", self.image).into());
         }
         Start { stands_in_for: name, ..self }
+    }
+
+    /// The image that it found, where it is there.
+    pub(crate) fn base(&self) -> Option<BaseImage> {
+        self.digest.map(|digest| BaseImage { name: self.image.clone(), digest })
     }
 
     pub(crate) fn event(&self) -> EventKind {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Layout;
 use crate::cache::{
-    Attribute, Causes, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Setting, Subject,
+    Attribute, Causes, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Moved, Setting,
+    Subject,
 };
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, StepLabel};
@@ -59,7 +60,7 @@ pub(crate) fn why(layout: &Layout, why: &Why) -> String {
             }
             text.push_str(&following(layout, &why.after));
         }
-        Decision::NotCached | Decision::Unknown { .. } => {}
+        Decision::NotCached { .. } | Decision::Unknown { .. } => {}
     }
     text
 }
@@ -147,7 +148,10 @@ pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> Str
     };
     let miss = layout.palette.paint(Role::Notice, miss);
     match decision {
-        Decision::NotCached => "FROM is looked up each time and has no key of its own".into(),
+        Decision::NotCached { moved, .. } => {
+            let moved = moved.as_ref().map(|one| format!("{}; ", self::moved(one))).unwrap_or_default();
+            format!("{moved}FROM is looked up each time and has no key of its own")
+        }
         Decision::Unknown { because } => format!("unknown: {}", line(because)),
         Decision::Hit { build, created, .. } => {
             format!(
@@ -188,7 +192,9 @@ pub(crate) fn reason(reason: &MissReason) -> String {
 
 /// What a miss follows, in one line that is harmless.
 pub(super) fn because_of(build: u64, causes: &Causes) -> String {
-    let steps = match causes.steps.as_slice() {
+    let is_other = |step: &&usize| causes.moved.iter().all(|moved| moved.step != **step);
+    let others: Vec<usize> = causes.steps.iter().filter(is_other).copied().collect();
+    let steps = match others.as_slice() {
         [] => None,
         [one] => Some(format!("of step {one}")),
         few if few.len() < MOST_CAUSES => Some(format!("of steps {}", units::listed(&units::ranges(few)))),
@@ -201,12 +207,22 @@ pub(super) fn because_of(build: u64, causes: &Causes) -> String {
         [first, more @ ..] => Some(format!("{} and {}", quoted(first), units::count(more.len() as u64, "other step"))),
     };
     let gone = gone.map(|what| format!("build {build} had {what} before it"));
-    match (steps, gone) {
-        (Some(steps), None) => format!("only because {steps}"),
-        (None, Some(gone)) => format!("only because {gone}"),
-        (Some(steps), Some(gone)) => format!("because {steps}, and {gone}"),
-        (None, None) => format!("only because of a step before it that gave another result in build {build}"),
+    let moved = causes.moved.iter().map(moved).collect::<Vec<_>>();
+    let moved = (!moved.is_empty()).then(|| moved.join(", and "));
+    let reasons: Vec<String> = [moved, steps, gone].into_iter().flatten().collect();
+    match reasons.as_slice() {
+        [one] => format!("only because {one}"),
+        [_, ..] => format!("because {}", reasons.join(", and ")),
+        [] => format!("only because of a step before it that gave another result in build {build}"),
     }
+}
+
+/// That a base image is another, in one line that is harmless.
+pub(crate) fn moved(moved: &Moved) -> String {
+    let Moved { name, before, after, step: _ } = moved;
+    // People do not write it.
+    let name = line(name.strip_suffix(":latest").unwrap_or(name));
+    format!("{name} moved: {} → {}", shorten(&before.to_string()), shorten(&after.to_string()))
 }
 
 /// What became of a file that is the whole cause.
@@ -271,7 +287,7 @@ fn values(change: &FileChange) -> String {
 /// What becomes of a step after the one that was asked about; nothing is said of a FROM.
 fn fate(following: &Following) -> Option<String> {
     Some(match &following.decision {
-        Decision::NotCached => return None,
+        Decision::NotCached { .. } => return None,
         Decision::Hit { .. } if !following.has_files => "would hit (it does not depend on files)".into(),
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is unknown ({because})"),

@@ -26,7 +26,7 @@ mod steps;
 use std::io::{self, Write};
 
 pub(crate) use self::changes::{compared, thrown_away};
-pub(crate) use self::decisions::{against, reason, shorten, why};
+pub(crate) use self::decisions::{against, moved, reason, shorten, why};
 pub(crate) use self::outlook::{ahead, plan};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{builds, content, document, entries, explained, history, layers, listing};
@@ -112,7 +112,10 @@ impl View for Blocks {
                 self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::size(*bytes));
                 Ok(())
             }
-            EventKind::Decided { decision: Decision::NotCached } => Ok(()),
+            EventKind::Decided { decision: Decision::NotCached { moved: None, .. } } => Ok(()),
+            EventKind::Decided { decision: Decision::NotCached { moved: Some(moved), .. } } => {
+                write!(out, "{}", layout.row("moved", &decisions::moved(moved)))
+            }
             EventKind::Decided { decision } => {
                 // Where one file is the whole cause, its name says it; `why` has the rest.
                 let text = match decisions::is_one_file(decision) {

@@ -20,14 +20,14 @@ pub(crate) fn plan(layout: &Layout, predictions: &[Prediction], stages: &[LeftOu
     let (mut hits, mut misses, mut unknown, mut looked_up) = (0, 0, 0, "");
     for Prediction { label, decision, .. } in predictions {
         let verdict = match decision {
-            Decision::NotCached => String::new(),
+            Decision::NotCached { .. } => String::new(),
             decision => foreseen(layout, decision),
         };
         match decision {
             Decision::Hit { .. } => hits += 1,
             Decision::Miss { .. } => misses += 1,
             Decision::Unknown { .. } => unknown += 1,
-            Decision::NotCached => looked_up = "; FROM is looked up every time and is not counted",
+            Decision::NotCached { .. } => looked_up = "; FROM is looked up every time and is not counted",
         }
         let instruction = label.instruction.split_whitespace().collect::<Vec<_>>().join(" ");
         rows.push((format!("{:>2}/{} {}", label.number, label.total, line(&instruction)), verdict, decision));
@@ -64,7 +64,7 @@ pub(crate) fn plan(layout: &Layout, predictions: &[Prediction], stages: &[LeftOu
 pub(crate) fn ahead(ahead: &Ahead) -> String {
     let step = format!("{}/{} {}", ahead.step.number, ahead.step.total, ahead.step.keyword);
     match &ahead.decision {
-        Decision::NotCached => format!("{step} comes next"),
+        Decision::NotCached { .. } => format!("{step} comes next"),
         Decision::Hit { build, .. } => format!("{step} would hit: same as build {build}"),
         Decision::Miss { reason: why, .. } => format!("{step} would miss: {}", reason(why)),
         Decision::Unknown { because } => format!("{step} is unknown: {because}"),
@@ -92,6 +92,6 @@ fn foreseen(layout: &Layout, decision: &Decision) -> String {
             let which = if attributes.is_empty() { attributes } else { format!(" ({attributes})") };
             format!("{miss}: {}{which}", reason(other))
         }
-        Decision::NotCached | Decision::Unknown { .. } => verdict(layout, decision, Tense::WouldBe),
+        Decision::NotCached { .. } | Decision::Unknown { .. } => verdict(layout, decision, Tense::WouldBe),
     }
 }

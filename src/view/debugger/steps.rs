@@ -164,7 +164,7 @@ fn marks(layout: &Layout, row: &StepRow) -> String {
         Outlook::Decided(Decision::Hit { .. }) => layout.palette.paint(Role::Good, "✓"),
         Outlook::Decided(Decision::Miss { .. }) => layout.palette.paint(Role::Notice, "✗"),
         Outlook::Kept => layout.palette.paint(Role::Faint, "="),
-        Outlook::Decided(Decision::NotCached) | Outlook::NotAsked => " ".to_owned(),
+        Outlook::Decided(Decision::NotCached { .. }) | Outlook::NotAsked => " ".to_owned(),
         Outlook::Decided(Decision::Unknown { .. }) | Outlook::Unforeseen => "?".to_owned(),
     };
     format!("{next}{stop}{cache}")

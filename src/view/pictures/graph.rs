@@ -68,7 +68,7 @@ fn short_label(kind: EdgeKind) -> &'static str {
 /// The mark of a step, its word, and how that looks. FROM has none.
 pub(super) fn mark(outcome: &Outcome) -> Option<(&'static str, &'static str, Role)> {
     match &outcome.decision {
-        Some(Decision::NotCached) => None,
+        Some(Decision::NotCached { .. }) => None,
         _ if outcome.is_kept => Some(("=", "kept", Role::Faint)),
         Some(Decision::Hit { .. }) => Some(("✓", "hit", Role::Good)),
         Some(Decision::Miss { .. }) => Some(("✗", "miss", Role::Notice)),
