@@ -14,6 +14,7 @@
 //! | memory of a decompressor | `LAYERLAB_MAX_ARCHIVE_MEMORY` |
 //! | bytes of all layers of an image together | `LAYERLAB_MAX_IMAGE_SIZE` |
 //! | entries of all layers of an image together | `LAYERLAB_MAX_IMAGE_ENTRIES` |
+//! | layers of an image that comes from elsewhere | `LAYERLAB_MAX_IMAGE_LAYERS` |
 //!
 //! How long and how deep a path may be has no variable: the first is the kernel's bound, the second that of a thread's
 //! stack (see [`super::names`]).
@@ -56,6 +57,8 @@ pub struct Limits {
     pub image_size: u64,
     /// Entries of all archives of an image.
     pub image_entries: u64,
+    /// Layers of an image that comes from elsewhere: a build may make more.
+    pub image_layers: u64,
 }
 
 impl Default for Limits {
@@ -77,6 +80,7 @@ impl Limits {
             memory: limits.most(Bound::Memory.limit()),
             image_size: limits.most(Bound::ImageSize.limit()),
             image_entries: limits.most(Bound::ImageEntries.limit()),
+            image_layers: limits.most(Bound::ImageLayers.limit()),
         }
     }
 }
@@ -100,6 +104,8 @@ pub enum Bound {
     ImageSize,
     /// [`Limits::image_entries`]
     ImageEntries,
+    /// [`Limits::image_layers`]
+    ImageLayers,
     /// [`Limits::ratio`], of all archives of an image together.
     ImageRatio,
 }
@@ -113,10 +119,12 @@ const METADATA: Limit = Limit::bytes("extension headers of an archive", "LAYERLA
 const MEMORY: Limit = Limit::bytes("memory of a decompressor", "LAYERLAB_MAX_ARCHIVE_MEMORY", 256 << 20);
 const IMAGE_SIZE: Limit = Limit::bytes("layers of an image", "LAYERLAB_MAX_IMAGE_SIZE", 256 << 30);
 const IMAGE_ENTRIES: Limit = Limit::number("entries of an image's layers", "LAYERLAB_MAX_IMAGE_ENTRIES", 2_000_000);
+/// Docker's own limit has been 127, and lower ones.
+const IMAGE_LAYERS: Limit = Limit::number("number of an image's layers", "LAYERLAB_MAX_IMAGE_LAYERS", 1000);
 
 impl Bound {
     /// All of them.
-    pub const ALL: [Bound; 9] = [
+    pub const ALL: [Bound; 10] = [
         Bound::Size,
         Bound::Ratio,
         Bound::Entries,
@@ -125,6 +133,7 @@ impl Bound {
         Bound::Memory,
         Bound::ImageSize,
         Bound::ImageEntries,
+        Bound::ImageLayers,
         Bound::ImageRatio,
     ];
 
@@ -139,6 +148,7 @@ impl Bound {
             Bound::Memory => &MEMORY,
             Bound::ImageSize => &IMAGE_SIZE,
             Bound::ImageEntries => &IMAGE_ENTRIES,
+            Bound::ImageLayers => &IMAGE_LAYERS,
             Bound::ImageRatio => &RATIO,
         }
     }
@@ -186,6 +196,7 @@ impl fmt::Display for Exceeded {
             Bound::Memory => write!(formatter, "decompressing the archive takes more than {bytes} of memory"),
             Bound::ImageSize => write!(formatter, "with this layer, the image has more than {bytes}"),
             Bound::ImageEntries => write!(formatter, "with this layer, the image has more than {limit} entries"),
+            Bound::ImageLayers => write!(formatter, "the image has more than {limit} layers"),
             Bound::ImageRatio => {
                 write!(formatter, "with this layer, the image expands to more than {limit} times its size")
             }

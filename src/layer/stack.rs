@@ -55,6 +55,18 @@ impl<'s> Stack<'s> {
     }
 }
 
+/// Refuses an image that comes from elsewhere and has more layers than one may have. `name` is for the message.
+///
+/// # Errors
+/// [`Error::Limit`].
+pub(crate) fn check_count(store: &Store, name: &str, count: usize) -> Result<(), Error> {
+    let limit = Limits::of(store.limits()).image_layers;
+    if count as u64 <= limit {
+        return Ok(());
+    }
+    Err(Error::Limit { name: name.to_owned(), exceeded: Exceeded { bound: Bound::ImageLayers, limit } })
+}
+
 /// The tree above all of the layers, lowest first.
 ///
 /// # Errors

@@ -68,8 +68,20 @@ pub(super) fn unreachable(url: &Url, base: &Url, failure: Failure) -> Error {
         Failure::Timeout(reason) => {
             Error::Unreachable { server, reason: format!("no answer in time ({reason})"), is_offline: true }
         }
+        Failure::Proxy { proxy, failure } => match unreachable(url, base, *failure) {
+            Error::Unreachable { server, reason, is_offline } => {
+                Error::Unreachable { server, reason: by_way_of(&reason, &proxy), is_offline }
+            }
+            Error::Untrusted { server, reason } => Error::Untrusted { server, reason: by_way_of(&reason, &proxy) },
+            error => error,
+        },
         Failure::Protocol(reason) => {
             Error::Answer { url: url.to_string(), reason: format!("the answer is not HTTP: {reason}") }
         }
     }
+}
+
+/// That something has failed on the way through a proxy, which may be what is wrong.
+pub(super) fn by_way_of(reason: &str, proxy: &str) -> String {
+    format!("{reason}, by way of the proxy {}", shown::line(proxy))
 }

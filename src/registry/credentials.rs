@@ -261,9 +261,7 @@ fn in_file(
     }
     if let Some(auth) = text("auth") {
         let found = Credentials::decode(auth);
-        return found
-            .map(Some)
-            .ok_or_else(|| wrong(path, &format!("the `auth` of {registry} is not base64 of `user:password`")));
+        return found.map(Some).ok_or_else(|| Error::BadAuth { file: path.to_owned(), registry: registry.to_owned() });
     }
     let pair = text("username").zip(text("password"));
     Ok(pair.map(|(user, password)| Credentials::Password {

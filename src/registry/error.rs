@@ -188,6 +188,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// What a file says of one registry is not understood.
+    #[error("{}: the `auth` of {registry} is not base64 of `user:password`", file.display())]
+    BadAuth {
+        /// The file.
+        file: PathBuf,
+        /// The registry.
+        registry: String,
+    },
     /// A file can't be read or written.
     #[error("can't {operation} {}: {}", path.display(), errno::describe(source))]
     Io {
@@ -251,6 +259,7 @@ impl Explained for Error {
                 format!("try again in {} seconds, log in, or use a mirror (`registries.toml`)", after.as_secs())
             }
             Error::RateLimited { .. } => "try again later, log in, or use a mirror (`registries.toml`)".to_owned(),
+            Error::BadAuth { registry, .. } => format!("`layerlab login {registry}` replaces it"),
             Error::Platform { .. } => "choose one of these with `--platform`".to_owned(),
             Error::Content { .. } | Error::Size { .. } => {
                 "nothing of it was kept; the registry, or something between it and this machine, is broken".to_owned()

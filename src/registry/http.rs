@@ -128,6 +128,14 @@ pub(super) enum Failure {
     /// It is not HTTP.
     #[error("{0}")]
     Protocol(String),
+    /// The proxy of the environment does not lead there.
+    #[error("{failure}, by way of the proxy {proxy}")]
+    Proxy {
+        /// Its address, without a user name and a password.
+        proxy: String,
+        /// What has failed.
+        failure: Box<Failure>,
+    },
 }
 
 impl Failure {
@@ -137,12 +145,19 @@ impl Failure {
             Failure::Io(error) => error.kind() != io::ErrorKind::NotConnected,
             Failure::Timeout(_) => true,
             Failure::NoHost | Failure::Tls(_) | Failure::Forbidden(_) | Failure::Protocol(_) => false,
+            Failure::Proxy { failure, .. } => failure.is_passing(),
         }
     }
 
     /// Whether nobody listens there.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Failure::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+        match self {
+            Failure::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            Failure::Proxy { failure, .. } => failure.is_refused(),
+            Failure::NoHost | Failure::Timeout(_) | Failure::Tls(_) | Failure::Forbidden(_) | Failure::Protocol(_) => {
+                false
+            }
+        }
     }
 }
 
@@ -194,6 +209,7 @@ impl Http {
             Target::Named | Target::Written => &self.named,
             Target::Followed => &self.followed,
         };
+        let proxy = proxy_of(agent, asked.url);
         let mut request = Request::builder().method(asked.method).uri(asked.url.as_str());
         for (name, value) in asked.headers {
             request = request.header(name, value);
@@ -210,7 +226,13 @@ impl Http {
                 agent.run(configured(agent, request, asked.patience))
             }
         };
-        let (head, body) = answer.map_err(failure)?.into_parts();
+        let told = |error| match (failure(error), proxy) {
+            (failure @ (Failure::Io(_) | Failure::NoHost | Failure::Timeout(_) | Failure::Tls(_)), Some(proxy)) => {
+                Failure::Proxy { proxy, failure: Box::new(failure) }
+            }
+            (failure, _) => failure,
+        };
+        let (head, body) = answer.map_err(told)?.into_parts();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
@@ -219,6 +241,14 @@ impl Http {
         self.named.clone().shutdown();
         self.followed.clone().shutdown();
     }
+}
+
+/// The proxy of the environment by which a request goes.
+fn proxy_of(agent: &Agent, url: &Url) -> Option<String> {
+    let proxy = agent.config().proxy()?;
+    let uri = url.as_str().parse().ok()?;
+    let scheme = proxy.uri().scheme_str().unwrap_or("http");
+    (!proxy.is_no_proxy(&uri)).then(|| format!("{scheme}://{}:{}", proxy.host(), proxy.port()))
 }
 
 fn configured<S: ureq::AsSendBody>(agent: &Agent, request: Request<S>, patience: Duration) -> Request<S> {
@@ -282,6 +312,7 @@ fn failure(error: ureq::Error) -> Failure {
         ureq::Error::HostNotFound => Failure::NoHost,
         ureq::Error::Rustls(error) => Failure::Tls(error.to_string()),
         ureq::Error::Tls(reason) => Failure::Tls(reason.to_owned()),
+        ureq::Error::ConnectProxyFailed(reason) => Failure::Io(io::Error::other(format!("it refuses ({reason})"))),
         ureq::Error::ConnectionFailed => Failure::Io(io::ErrorKind::ConnectionRefused.into()),
         other => Failure::Protocol(other.to_string()),
     }

@@ -22,7 +22,7 @@ pub(super) enum Target {
     Named,
     /// An answer has named it: it has to be public, or where the registry is.
     Followed,
-    /// A Dockerfile has named it, which somebody else may have written: it may be anywhere but on the wire, where the machines of a cloud
+    /// A Dockerfile has named it, which somebody else may have written: it may be anywhere but on the wire, and where the machines of a cloud
     /// are told their secrets.
     Written,
 }
@@ -32,8 +32,8 @@ impl Target {
     pub(super) fn allows(self, zone: Zone, home: Zone) -> bool {
         match self {
             Target::Named => true,
-            Target::Written => zone != Zone::Link,
-            Target::Followed => zone == Zone::Public || zone == home,
+            Target::Written => !matches!(zone, Zone::Link | Zone::Metadata),
+            Target::Followed => zone == Zone::Public || zone == home && zone != Zone::Metadata,
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) struct Refusal(pub(super) Zone);
 pub(super) struct Seen(AtomicU8);
 
 impl Seen {
-    const ZONES: [Zone; 5] = [Zone::Public, Zone::Private, Zone::Link, Zone::Loopback, Zone::Nowhere];
+    const ZONES: [Zone; 6] = [Zone::Public, Zone::Private, Zone::Link, Zone::Metadata, Zone::Loopback, Zone::Nowhere];
 
     /// The first answer counts: a name that is public once and private the next time is private to nobody.
     pub(super) fn note(&self, zone: Zone) {
@@ -136,8 +136,11 @@ mod tests {
     fn addresses_are_judged_before_they_are_asked() {
         let home = Seen::default();
         for (host, target, expected) in [
-            ("169.254.169.254", Target::Followed, Err(Zone::Link)),
-            ("169.254.169.254", Target::Written, Err(Zone::Link)),
+            ("169.254.169.254", Target::Followed, Err(Zone::Metadata)),
+            ("169.254.169.254", Target::Written, Err(Zone::Metadata)),
+            ("100.100.100.200", Target::Written, Err(Zone::Metadata)),
+            ("[fd00:ec2::254]", Target::Followed, Err(Zone::Metadata)),
+            ("169.254.1.1", Target::Written, Err(Zone::Link)),
             ("169.254.169.254", Target::Named, Ok(())),
             ("[::1]", Target::Followed, Err(Zone::Loopback)),
             ("localhost", Target::Followed, Err(Zone::Loopback)),

@@ -11,14 +11,17 @@
 //! The second is that of a layer that was stored here and compressed for a push: where the registry still has what it became, nothing is compressed
 //! again, and the digest stays the same also when another version of this program would compress otherwise.
 //!
-//! It is a memory and nothing more: what it says may have changed in the registry, so it is never relied on, and it may be removed at any time.
+//! It is a memory and nothing more: what it says may have changed in the registry, so it is never relied on, and it may be removed at any time. What is
+//! said of a layer that is not here any more, nor is what one here was compressed to, goes with `prune`, or when there are too many files.
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::document::{self, Links};
 use crate::limits::Limit;
 use crate::oci::{Descriptor, Digest, to_json};
-use crate::store::write::create_folder;
+use crate::store::write::{create_folder, remove_file};
 use crate::store::{Store, atomic_replace};
 
 /// What is remembered of a blob.
@@ -34,6 +37,8 @@ struct Memory {
 
 /// How many repositories are remembered of a blob.
 const MOST: usize = 16;
+/// From how many files on it is looked what of them can go.
+const MANY: usize = 4096;
 const LIMIT: Limit = Limit::bytes("memory of a layer's repositories", "LAYERLAB_MAX_DISTRIBUTION", 64 << 10);
 
 /// Remembers that a repository has these blobs, the layers of an image.
@@ -49,6 +54,22 @@ pub(super) fn note(store: &Store, registry: &str, repository: &str, blobs: impl 
         let surplus = memory.repositories.len().saturating_sub(MOST);
         memory.repositories.drain(..surplus);
         write(store, &digest, &memory);
+    }
+    let files = std::fs::read_dir(store.home().distribution_dir()).into_iter().flatten();
+    if files.take(MANY + 1).count() > MANY {
+        forget_gone(store);
+    }
+}
+
+/// Forgets what is remembered of blobs that are not in the store, and are not what one there was compressed to. What can't be removed stays.
+pub(crate) fn forget_gone(store: &Store) {
+    let files = std::fs::read_dir(store.home().distribution_dir()).into_iter().flatten().flatten();
+    let named = files.filter_map(|file| Some((Digest::from_hex(file.file_name().to_str()?).ok()?, file.path())));
+    let (here, gone): (Vec<_>, Vec<_>) = named.partition(|(digest, _)| store.has(digest));
+    let needed: HashSet<Digest> =
+        here.iter().filter_map(|(digest, _)| compressed(store, digest)).map(|blob| blob.digest).collect();
+    for (_, path) in gone.iter().filter(|(digest, _)| !needed.contains(digest)) {
+        let _ = remove_file(path);
     }
 }
 

@@ -47,6 +47,7 @@ mod zone;
 
 pub(crate) use credentials::{Credentials, Keyring};
 pub(crate) use error::Error;
+pub(crate) use known::forget_gone;
 pub(crate) use pull::{Pulled, Remote};
 pub(crate) use push::Destination;
 pub(crate) use settings::{Settings, When};

@@ -84,6 +84,7 @@ impl Pull<'_> {
         let mut documents = vec![(fetched.descriptor.clone(), fetched.bytes.clone())];
         let found = self.choose(fetched, platform, &mut documents)?;
         let manifest: Manifest = self.parse(&found.bytes)?;
+        layer::check_count(self.store, self.name, manifest.layers.len())?;
         let was_there = documents.iter().all(|(descriptor, _)| self.store.has(&descriptor.digest))
             && self.store.has(&manifest.config.digest)
             && manifest.layers.iter().all(|layer| self.store.has(&layer.digest));
@@ -270,7 +271,9 @@ impl Pull<'_> {
                 break;
             }
             attempt = if done > before { 1 } else { attempt + 1 };
-            if attempt >= ATTEMPTS {
+            // An answer that was whole and gave nothing more: there is no more.
+            let is_all = broken.is_none() && done == before;
+            if attempt >= ATTEMPTS || is_all {
                 return Err(broken.unwrap_or_else(|| self.size(descriptor, done)));
             }
             (self.watcher)(&digest, Stage::Retrying);

@@ -56,11 +56,13 @@ pub(super) struct Unanswered {
     pub(super) error: Error,
     /// Whether the next attempt may have one.
     pub(super) is_passing: bool,
+    /// Whether nobody listens there.
+    pub(super) is_refused: bool,
 }
 
 impl From<Error> for Unanswered {
     fn from(error: Error) -> Unanswered {
-        Unanswered { error, is_passing: false }
+        Unanswered { error, is_passing: false, is_refused: false }
     }
 }
 
@@ -157,9 +159,11 @@ impl Session {
                     }
                     _ => return Ok(answer),
                 },
-                // Nobody waits for a server that was never there.
-                Err(Unanswered { is_passing: true, .. })
-                    if self.has_answered.load(Ordering::Relaxed) && attempt < ATTEMPTS =>
+                // Nobody waits for a server that was never there, nor for one that is not where an answer has sent us.
+                Err(Unanswered { is_passing: true, is_refused, .. })
+                    if !(is_refused && target == Target::Followed)
+                        && self.has_answered.load(Ordering::Relaxed)
+                        && attempt < ATTEMPTS =>
                 {
                     None
                 }
@@ -211,8 +215,8 @@ impl Session {
                 }
                 Err(failure) => {
                     self.check()?;
-                    let is_passing = failure.is_passing();
-                    return Err(Unanswered { error: unreachable(&url, &self.base, failure), is_passing });
+                    let (is_passing, is_refused) = (failure.is_passing(), failure.is_refused());
+                    return Err(Unanswered { error: unreachable(&url, &self.base, failure), is_passing, is_refused });
                 }
             }
         }
@@ -351,7 +355,11 @@ impl Session {
                 Ok(answer) if !matches!(answer.status, 429 | 500 | 502 | 503 | 504) || attempt == ATTEMPTS => {
                     return Ok(answer);
                 }
-                Err(failure) if !failure.is_passing() || attempt == ATTEMPTS => {
+                Err(failure)
+                    if !failure.is_passing()
+                        || attempt == ATTEMPTS
+                        || failure.is_refused() && target == Target::Followed =>
+                {
                     return Err(unreachable(url, &self.base, failure));
                 }
                 Ok(_) | Err(_) => self.pause(PAUSE * 2_u32.pow(attempt - 1))?,

@@ -155,7 +155,7 @@ pub(super) fn upload(
     loop {
         let broken = match upload.attempt() {
             Ok(()) => return Ok(()),
-            Err(Unanswered { error, is_passing: true }) => error,
+            Err(Unanswered { error, is_passing: true, .. }) => error,
             Err(Unanswered { error, .. }) => return Err(error),
         };
         if let Some(source) = failed.take() {
@@ -264,7 +264,8 @@ impl Upload<'_> {
                         (self.place, self.is_sure) = (None, true);
                     }
                     let is_passing = is_lost || matches!(status, 429 | 500 | 502 | 503 | 504);
-                    return Err(Unanswered { error: self.session.refused(&place.url, answer), is_passing });
+                    let error = self.session.refused(&place.url, answer);
+                    return Err(Unanswered { error, is_passing, is_refused: false });
                 }
             }
         }

@@ -18,6 +18,8 @@ pub(super) enum Zone {
     Private,
     /// The wire that this machine is connected to.
     Link,
+    /// Where clouds tell a machine its secrets, which is not always on the wire.
+    Metadata,
     /// This machine.
     Loopback,
     /// No single machine: groups, broadcasts, examples.
@@ -39,14 +41,21 @@ impl Zone {
             Zone::Public => "its address is public",
             Zone::Private => "its address is of a private network",
             Zone::Link => "its address is link-local",
+            Zone::Metadata => "a cloud tells a machine its secrets at its address",
             Zone::Loopback => "its address is this machine's",
             Zone::Nowhere => "its address is not that of one machine",
         }
     }
 }
 
+/// Where machines of Amazon, Google, Microsoft, Alibaba, Oracle and others ask for what they are, and with which credentials.
+const METADATA_V4: [[u8; 4]; 5] =
+    [[169, 254, 169, 254], [169, 254, 170, 2], [168, 63, 129, 16], [100, 100, 100, 200], [192, 0, 0, 192]];
+const METADATA_V6: [u16; 8] = [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
+
 fn of_v4(address: Ipv4Addr) -> Zone {
     match address.octets() {
+        octets if METADATA_V4.contains(&octets) => Zone::Metadata,
         // 0.0.0.0 is this machine to connect(2).
         [0 | 127, ..] => Zone::Loopback,
         [169, 254, ..] => Zone::Link,
@@ -63,6 +72,7 @@ fn of_v6(address: Ipv6Addr) -> Zone {
         return of_v4(inner);
     }
     match address.segments() {
+        METADATA_V6 => Zone::Metadata,
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Zone::Loopback,
         [0xfe80..=0xfebf, ..] => Zone::Link,
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Zone::Private,
@@ -100,16 +110,21 @@ mod tests {
             ("::7f00:1", Zone::Loopback),
             ("64:ff9b::7f00:1", Zone::Loopback),
             ("2002:7f00:1::", Zone::Loopback),
-            ("::ffff:0:169.254.169.254", Zone::Link),
-            ("64:ff9b:1::169.254.169.254", Zone::Link),
+            ("::ffff:0:169.254.169.254", Zone::Metadata),
+            ("64:ff9b:1::169.254.169.254", Zone::Metadata),
             ("10.1.2.3", Zone::Private),
             ("172.31.0.1", Zone::Private),
             ("172.32.0.1", Zone::Public),
             ("192.168.1.1", Zone::Private),
             ("100.64.0.1", Zone::Private),
             ("fd00::1", Zone::Private),
-            ("169.254.169.254", Zone::Link),
-            ("::ffff:169.254.169.254", Zone::Link),
+            ("169.254.1.1", Zone::Link),
+            ("169.254.169.254", Zone::Metadata),
+            ("::ffff:169.254.169.254", Zone::Metadata),
+            ("100.100.100.200", Zone::Metadata),
+            ("168.63.129.16", Zone::Metadata),
+            ("192.0.0.192", Zone::Metadata),
+            ("fd00:ec2::254", Zone::Metadata),
             ("fe80::1", Zone::Link),
             ("224.0.0.1", Zone::Nowhere),
             ("255.255.255.255", Zone::Nowhere),

@@ -12,9 +12,9 @@ use super::{Error, bytes_of, roots, roots_with, size_of, survey};
 use crate::cache::{self, Builds, Downloaded, Downloads, Record, Records};
 use crate::oci::{Digest, Layer};
 use crate::progress::Work;
-use crate::runtime;
 use crate::runtime::mounts::{self, cache::Kept};
 use crate::store::{self, Collected, Reason, Roots, Sort, Store, Stored, Survey};
+use crate::{registry, runtime};
 
 /// How much is to be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,6 +140,7 @@ pub(crate) fn prune<E: From<Error>>(
         roots(store)
     };
     let collected = store.collect(&plan.unnamed, left, |file| plan.goes(file))?;
+    registry::forget_gone(store);
     let mut pruned = Pruned {
         in_use: collected.in_use.len(),
         damaged: collected.damaged,

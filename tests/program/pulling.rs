@@ -214,6 +214,41 @@ echo no keyring; exit 1
 }
 
 #[test]
+fn what_is_kept_wrong_can_be_replaced() {
+    let Some(registry) = Registry::start(Doors::Password) else { return };
+    fill(&registry, "school/demo", Some("teacher:chalk"));
+    let (place, host) = (place(""), registry.host());
+    place.write("docker/config.json", &format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"???\"}}}}}}"));
+    insta::assert_snapshot!(session(
+        &place,
+        &host,
+        &[
+            &format!("DOCKER_CONFIG=docker $L pull -q {host}/school/demo"),
+            &format!("DOCKER_CONFIG=docker $L login {host} < /dev/null"),
+            &format!("DOCKER_CONFIG=docker $L login -p chalk {host} < /dev/null"),
+            &format!("echo chalk | DOCKER_CONFIG=docker $L login -u teacher --password-stdin {host}"),
+            &format!("DOCKER_CONFIG=docker $L pull -q {host}/school/demo"),
+        ],
+    ));
+}
+
+#[test]
+fn a_wrong_proxy_is_named() {
+    let place = place("//- Dockerfile\nFROM scratch\nADD http://files.example/x /\n");
+    let said = session(
+        &place,
+        "nowhere",
+        &[
+            "HTTPS_PROXY=http://me:secret@localhost:1 $L pull registry.example/x",
+            "HTTPS_PROXY=http://me:secret@localhost:1 NO_PROXY=localhost $L pull localhost:1/x",
+            "HTTP_PROXY=http://me:secret@localhost:1 $L build -q .",
+        ],
+    );
+    insta::assert_snapshot!(said);
+    assert!(!said.replace("me:secret@localhost:1 ", "").contains("secret"), "{said}");
+}
+
+#[test]
 fn a_registry_may_have_its_own_authority() {
     let Some(registry) = Registry::start(Doors::Tls) else { return };
     let (place, host) = (place(""), registry.host());
@@ -344,6 +379,19 @@ fn wrong(asked: &Asked) -> Vec<u8> {
         }
         "status429" => answer("429 Too Many Requests", &[("Retry-After", "600")], b"{}"),
         "status500" => answer("500 Internal Server Error", &[("Retry-After", "0")], b"broken"),
+        "gone" if is("/manifests/") => {
+            answer("307 Temporary Redirect", &[("Location", "http://localhost:1/elsewhere")], b"")
+        }
+        "cloud" if is("/manifests/") => {
+            answer("307 Temporary Redirect", &[("Location", "http://100.100.100.200/latest")], b"")
+        }
+        "layers" if is("/manifests/") => {
+            let one = manifest(&layer, 5, PLAIN);
+            let (front, entry) = one.split_once("\"layers\":[").unwrap();
+            let entry = entry.trim_end_matches("]}");
+            let many = vec![entry; 1001].join(",");
+            answer("200 OK", &[KIND], format!("{front}\"layers\":[{many}]}}").as_bytes())
+        }
         "loop" => answer("307 Temporary Redirect", &[("Location", &asked.path)], b""),
         "inward" if is("/manifests/") => {
             answer("307 Temporary Redirect", &[("Location", "http://169.254.169.254/latest")], b"")
@@ -423,7 +471,9 @@ fn servers_that_are_wrong_leave_nothing() {
         "status429",
         "status500",
         "loop",
+        "gone",
         "inward",
+        "cloud",
         "astray",
         "realm",
         "digest",
@@ -435,6 +485,7 @@ fn servers_that_are_wrong_leave_nothing() {
         "indexsize",
         "configsize",
         "endless",
+        "layers",
         "platform",
         "noconfig",
         "noblob",

@@ -118,6 +118,26 @@ fn what_is_built_can_be_pushed_at_once() {
 }
 
 #[test]
+fn what_is_remembered_of_layers_that_are_gone_is_forgotten() {
+    let Some(registry) = Registry::start(Doors::Open) else { return };
+    let host = registry.host();
+    let place = built(&[&format!("{host}/me/x")]);
+    place.write("other/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n");
+    insta::assert_snapshot!(pushed(
+        &place,
+        &host,
+        &[
+            &format!("$L push -q {host}/me/x"),
+            &format!("$L build -q -t {host}/me/y --push other"),
+            "ls $LAYERLAB_HOME/distribution | wc -l",
+            "$L prune --all > pruned; ls $LAYERLAB_HOME/distribution | wc -l",
+            &format!("$L rmi {host}/me/x > removed; $L prune --all > pruned; ls $LAYERLAB_HOME/distribution | wc -l"),
+        ],
+    ));
+    place.assert_whole();
+}
+
+#[test]
 fn pushing_is_explained() {
     let Some(registry) = Registry::start(Doors::Open) else { return };
     let host = registry.host();

@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use super::contents::{Contents, Staged};
 use super::loaded::{Loaded, name, put_manifest};
-use super::{Error, LIST, MOST_LAYERS};
+use super::{Error, LIST};
+use crate::layer::check_count;
 use crate::layer::decompress::{Compression, sniff};
 use crate::oci::{Descriptor, Digest, ImageConfig, Reference, kind, media_type};
 use crate::store::{self, Store, documents};
@@ -89,9 +90,7 @@ fn image(
     config_name: &str,
     layer_names: &[String],
 ) -> Result<(Digest, Descriptor), Error> {
-    if layer_names.len() > MOST_LAYERS {
-        return Err(contents.invalid(LIST_NAME, format!("an image has more than {MOST_LAYERS} layers")));
-    }
+    check_count(store, config_name, layer_names.len())?;
     let find = |name: &str| contents.file(name).ok_or_else(|| contents.missing(name, format!("`{LIST_NAME}`")));
     let config = find(config_name)?;
     let text = contents.bytes(config_name, config, &documents::CONFIG)?;

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::contents::Contents;
 use super::docker;
 use super::loaded::{Loaded, name, put_manifest};
-use super::{Error, LIST, MOST_LAYERS};
+use super::{Error, LIST};
+use crate::layer::check_count;
 use crate::oci::{ContainerConfig, Descriptor, DiffId, Digest, History, ImageConfig, RootFs, media_type, to_json};
 use crate::store::{Store, documents};
 
@@ -61,7 +62,7 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
 }
 
 fn image(store: &Store, contents: &Contents<'_>, top: &str) -> Result<(Digest, Descriptor), Error> {
-    let chain = chain(contents, top)?;
+    let chain = chain(store, contents, top)?;
     let mut config = ImageConfig { rootfs: RootFs::default(), history: Vec::new(), ..configuration(&chain) };
     let mut layers = Vec::new();
     for (id, image) in &chain {
@@ -85,13 +86,14 @@ fn image(store: &Store, contents: &Contents<'_>, top: &str) -> Result<(Digest, D
 }
 
 /// From the lowest layer up to the top, each with its id.
-fn chain(contents: &Contents<'_>, top: &str) -> Result<Vec<(String, Image)>, Error> {
+fn chain(store: &Store, contents: &Contents<'_>, top: &str) -> Result<Vec<(String, Image)>, Error> {
     let mut chain = Vec::new();
     let mut seen = HashSet::new();
     let mut next = Some(top.to_owned());
     while let Some(id) = next {
         let member = format!("{id}/json");
-        if !seen.insert(id.clone()) || chain.len() == MOST_LAYERS {
+        check_count(store, top, chain.len() + 1)?;
+        if !seen.insert(id.clone()) {
             return Err(contents.invalid(member, "the chain of its parents has no end"));
         }
         let text = contents.document(&member, &documents::CONFIG)?;

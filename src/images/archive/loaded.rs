@@ -45,6 +45,7 @@ pub(crate) fn prove(store: &Store, manifest: &Manifest) -> Result<ImageConfig, E
         }
         .into());
     }
+    layer::check_count(store, &manifest.config.digest.to_string(), there)?;
     layer::tree_of(store, &store.layers(manifest, &config))?;
     Ok(config)
 }

@@ -47,9 +47,6 @@ use crate::{document, layer, oci, store};
 /// `manifest.json` and `repositories`: a line for each image and layer.
 const LIST: Limit = Limit::bytes("list of an archive's images", "LAYERLAB_MAX_ARCHIVE_LIST", 16 << 20);
 
-/// The most layers of an image in Docker's archives: more than any version of Docker could mount.
-const MOST_LAYERS: usize = 1000;
-
 /// Why an archive of images can't be loaded or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

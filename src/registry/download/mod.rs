@@ -21,7 +21,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::answers::retry_after;
+use super::answers::{by_way_of, retry_after};
 use super::http::{Answer, Asked, Failure, Http, Method, Target};
 use super::url::Url;
 use super::zone::Zone;
@@ -225,11 +225,11 @@ impl Visit<'_> {
         self.store.meter().check().map_err(|stopped| Error::Store(stopped.into()))
     }
 
-    /// Refuses an address in numbers that is on the wire: behind a proxy nobody here looks names up.
+    /// Refuses an address in numbers that is on the wire, or where clouds keep secrets: behind a proxy nobody here looks names up.
     fn refuse_link(&self, url: &Url) -> Result<(), Error> {
         let host = url.host().trim_start_matches('[').trim_end_matches(']');
         match host.parse::<IpAddr>().map(Zone::of) {
-            Ok(zone @ Zone::Link) => Err(self.forbidden(url, zone.refusal())),
+            Ok(zone @ (Zone::Link | Zone::Metadata)) => Err(self.forbidden(url, zone.refusal())),
             Ok(_) | Err(_) => Ok(()),
         }
     }
@@ -257,6 +257,13 @@ impl Visit<'_> {
             Failure::NoHost => Error::Unreachable { server, reason: "the name has no address".to_owned() },
             Failure::Timeout(reason) => Error::Unreachable { server, reason: format!("no answer in time ({reason})") },
             Failure::Io(error) => Error::Unreachable { server, reason: errno::describe(&error) },
+            Failure::Proxy { proxy, failure } => match self.failed(url, *failure) {
+                Error::Unreachable { server, reason } => {
+                    Error::Unreachable { server, reason: by_way_of(&reason, &proxy) }
+                }
+                Error::Untrusted { server, reason } => Error::Untrusted { server, reason: by_way_of(&reason, &proxy) },
+                error => error,
+            },
         }
     }
 }

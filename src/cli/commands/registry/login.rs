@@ -11,8 +11,8 @@ use crate::diagnostic::Diagnostic;
 use crate::hidden::Hidden;
 use crate::registry::settings::HUB;
 use crate::registry::{Credentials, Registries};
-use crate::repl;
 use crate::world::World;
+use crate::{registry, repl, shown};
 
 /// Log in to a registry.
 ///
@@ -49,7 +49,17 @@ impl Login {
             return Err(Diagnostic::error("must provide --username with --password-stdin").into());
         }
         // Who says who he is may have come to mend what is kept of him.
-        let known = if self.username.is_none() { registries.keyring.find(&server, "")? } else { None };
+        let known = match self.username {
+            Some(_) => None,
+            None => match registries.keyring.find(&server, "") {
+                // It is about to be replaced.
+                Err(error @ registry::Error::BadAuth { .. }) => {
+                    ui.note(&format!("WARNING! {}", shown::line(&error.to_string())));
+                    None
+                }
+                known => known?,
+            },
+        };
         let known_user = match &known {
             Some(Credentials::Password { user, .. }) => Some(user.clone()),
             Some(Credentials::Identity(_)) | None => None,
