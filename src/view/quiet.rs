@@ -19,6 +19,7 @@ impl View for Quiet {
             | EventKind::StepStarted
             | EventKind::Expanded { .. }
             | EventKind::Pulled { .. }
+            | EventKind::NamedContext { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::ContainerStarted { .. }
