@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use layerlab::oci::ImageConfig;
 
 use crate::case::{COPIED, Case};
-use crate::tree::{Image, Line, Outcome};
+use crate::tree::{Image, Line};
+
+/// An image, or the reason why there is none.
+pub type Outcome = Result<Image, String>;
 
 /// What the two containers' runtimes make, and not the build; also below a folder to which a stage was copied.
 const LEFT_OUT: &[&str] =

@@ -15,7 +15,8 @@ use layerlab::upkeep::{Severity, verify};
 use layerlab::world::{Clock, World};
 
 use crate::case::Case;
-use crate::tree::{self, Outcome};
+use crate::known::Outcome;
+use crate::tree;
 
 /// The name of the base image, here and there.
 pub const BASE: &str = "localhost/base";

@@ -6,9 +6,10 @@ use std::process::{Command, Output};
 use layerlab::store::{Home, Store};
 
 use crate::case::Case;
+use crate::known::Outcome;
 use crate::ours::{BASE, Bench};
 use crate::place::missing;
-use crate::tree::{self, Outcome};
+use crate::tree;
 
 pub struct Peer {
     folder: tempfile::TempDir,

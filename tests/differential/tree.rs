@@ -8,9 +8,6 @@ use layerlab::oci::{Descriptor, Digest, ImageConfig};
 use layerlab::store::Store;
 use layerlab::tree::{Kind, LinkId, Tree, TreePath};
 
-/// An image, or the reason why there is none.
-pub type Outcome = Result<Image, String>;
-
 #[derive(Clone, Debug)]
 pub struct Image {
     /// One line for each path.
@@ -29,6 +26,8 @@ pub struct Line {
     pub content: String,
     /// The first path of the same file.
     pub same_as: Option<String>,
+    /// Extended attributes, escaped.
+    pub attributes: Vec<(String, String)>,
 }
 
 pub fn image(store: &Store, manifest: &Descriptor) -> Image {
@@ -60,7 +59,10 @@ fn lines(store: &Store, tree: &Tree) -> BTreeMap<String, Line> {
         });
         let metadata = &node.metadata;
         let owner = (metadata.uid, metadata.gid);
-        lines.insert(path, Line { kind, mode: metadata.mode, owner, mtime: metadata.mtime, content, same_as });
+        let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        let attributes = metadata.xattrs.iter().map(|(name, value)| (text(name), text(value))).collect();
+        let (mode, mtime) = (metadata.mode, metadata.mtime);
+        lines.insert(path, Line { kind, mode, owner, mtime, content, same_as, attributes });
     }
     lines
 }

@@ -12,6 +12,7 @@ use crate::harness::missing;
 
 /// A real registry on this machine's loopback. Dropped, it is gone.
 pub struct Registry {
+    /// Its settings and, unless it was given another folder for that, its data.
     folder: tempfile::TempDir,
     pub port: u16,
     child: Child,
@@ -39,10 +40,20 @@ impl Registry {
     /// Starts one; `None` where the program is not installed, which is said.
     pub fn start(doors: Doors) -> Option<Registry> {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Registry::start_in(folder, &data, doors)
+    }
+
+    /// Starts an open one with what another had in a folder, and leaves all of it there.
+    pub fn over(data: &Path) -> Option<Registry> {
+        Registry::start_in(tempfile::tempdir().unwrap(), data, Doors::Open)
+    }
+
+    fn start_in(folder: tempfile::TempDir, data: &Path, doors: Doors) -> Option<Registry> {
         let port = free_port();
         let mut config = format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n",
-            folder.path().join("data").display()
+            data.display()
         );
         if doors == Doors::ReadOnly {
             config = config.replace("storage: {", "storage: {maintenance: {readonly: {enabled: true}}, ");

@@ -1,0 +1,147 @@
+//! A real browser that a test drives: Chromium without a window, asked over two pipes in its DevTools protocol.
+//!
+//! Each message is JSON that ends with a zero byte; an answer has the number of what was asked. <https://chromedevtools.github.io/devtools-protocol/>
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+/// The browser with one page. Dropped, it is gone.
+pub struct Browser {
+    child: Child,
+    ask: File,
+    answers: BufReader<File>,
+    asked: u64,
+    /// The page, as the protocol calls it.
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Opens a page. `None` where there is no Chromium.
+    pub fn open(url: &str) -> Option<Browser> {
+        let profile = tempfile::tempdir().unwrap();
+        let (theirs_to_read, ask) = nix::unistd::pipe().unwrap();
+        let (answers, theirs_to_write) = nix::unistd::pipe().unwrap();
+        let mut command = Command::new("chromium");
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1000,700",
+        ]);
+        command.args(["--remote-debugging-pipe", &format!("--user-data-dir={}", profile.path().display())]);
+        // The wrapper of Debian's package is a script: the browser is to be killed with it.
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        given(&mut command, [(theirs_to_read, 3), (theirs_to_write, 4)]);
+        let child = command.spawn().ok()?;
+        drop(command);
+        let (ask, answers) = (File::from(ask), BufReader::new(File::from(answers)));
+        let mut browser = Browser { child, ask, answers, asked: 0, session: String::new(), _profile: profile };
+        let target = browser.asks("Target.createTarget", &json!({"url": url}));
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        browser.session = browser.asks("Target.attachToTarget", &attach)["sessionId"].as_str().unwrap().to_owned();
+        Some(browser)
+    }
+
+    fn asks(&mut self, method: &str, parameters: &Value) -> Value {
+        self.asked += 1;
+        let mut message = json!({"id": self.asked, "method": method, "params": parameters});
+        if !self.session.is_empty() {
+            message["sessionId"] = self.session.as_str().into();
+        }
+        self.ask.write_all(format!("{message}\0").as_bytes()).unwrap();
+        loop {
+            let mut bytes = Vec::new();
+            assert!(self.answers.read_until(0, &mut bytes).unwrap() > 0, "the browser has gone");
+            bytes.pop();
+            let message: Value = serde_json::from_slice(&bytes).unwrap();
+            if message["id"] == self.asked {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].clone();
+            }
+        }
+    }
+
+    /// The value of an expression in the page; what it promises, when it keeps it.
+    pub fn value(&mut self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let answer = self.asks("Runtime.evaluate", &asked);
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true in the page.
+    pub fn waits_for(&mut self, expression: &str) {
+        let end = Instant::now() + Duration::from_secs(120);
+        while self.value(&format!("Boolean({expression})")) != true {
+            if Instant::now() > end {
+                self.takes_a_picture(&std::env::temp_dir().join("layerlab-browser.png"));
+                panic!("never true: {expression}; {}", self.value("document.body.innerText"));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    pub fn goes_to(&mut self, url: &str) {
+        self.asks("Page.navigate", &json!({"url": url}));
+    }
+
+    /// Writes where the cursor is.
+    pub fn types(&mut self, text: &str) {
+        self.asks("Input.insertText", &json!({"text": text}));
+    }
+
+    /// Enter, with Shift held down.
+    pub fn types_shift_enter(&mut self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key =
+                json!({"type": kind, "modifiers": 8, "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13});
+            self.asks("Input.dispatchKeyEvent", &key);
+        }
+    }
+
+    /// A PNG of what is to be seen.
+    pub fn takes_a_picture(&mut self, file: &Path) {
+        let picture = self.asks("Page.captureScreenshot", &json!({}));
+        let bytes = base64::engine::general_purpose::STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let group = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// Lets a command have descriptors under numbers that it knows.
+fn given(command: &mut Command, descriptors: [(OwnedFd, i32); 2]) {
+    // Away from the numbers that they are to get.
+    let descriptors = descriptors.map(|(descriptor, number)| {
+        let moved = nix::fcntl::fcntl(&descriptor, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(10)).unwrap();
+        // SAFETY: the kernel has just made it for us.
+        (unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(moved) }, number)
+    });
+    // SAFETY: dup2(2) is safe between fork and exec, see signal-safety(7).
+    unsafe {
+        command.pre_exec(move || {
+            for (descriptor, number) in &descriptors {
+                if nix::libc::dup2(descriptor.as_raw_fd(), *number) == -1 {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        });
+    }
+}

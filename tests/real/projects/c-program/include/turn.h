@@ -1,0 +1,4 @@
+#pragma once
+
+/* Turns a text around, in place. */
+void turn(char *text);

@@ -1,0 +1,9 @@
+package forecast
+
+import "testing"
+
+func TestRain(t *testing.T) {
+	if Of("x") == "" {
+		t.Fatal("no forecast")
+	}
+}

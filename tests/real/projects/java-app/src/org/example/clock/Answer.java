@@ -1,0 +1,3 @@
+package org.example.clock;
+
+record Answer(String name, String user) {}

@@ -1,0 +1,3 @@
+#!/bin/bash
+# Not expanded here: $TEAM
+printf '%s\n' "the figures: $(< /srv/sum)" "$(sort /srv/names)"
