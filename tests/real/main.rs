@@ -210,7 +210,9 @@ fn a_store_with_a_volume_and_a_health_check() {
             }
             assert_eq!(place.run("exec server redis-cli set colour teal"), "OK\n");
             assert_eq!(place.run("exec server redis-cli get colour"), "teal\n");
-            assert_eq!(place.run("exec server stat -c %U /data /proc/1"), "redis\nredis\n");
+            assert_eq!(place.run("exec server redis-cli save"), "OK\n");
+            assert_eq!(place.run("exec server stat -c %U /data"), "redis\n");
+            assert_eq!(place.run("exec server stat -c %a /data/dump.rdb"), "600\n");
             String::new()
         });
     });

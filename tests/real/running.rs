@@ -15,12 +15,22 @@ pub fn prints(place: &Place, arguments: &str) -> String {
 /// Starts a container, asks at the address that is published for its port, and stops it; gives what `ask` was told.
 pub fn serves(place: &Place, port: u16, ask: impl Fn(&Place, &str) -> String) -> String {
     let id = place.run(&format!("run -d --name server -p 127.0.0.1::{port} {NAME}"));
+    let removed = Removed(place);
     assert_eq!(id.trim().len(), 64, "{id}");
     let address = place.run(&format!("port server {port}")).trim().to_owned();
     let answer = ask(place, &address);
     assert_eq!(place.run("stop server"), "server\n");
-    place.run("rm server");
+    drop(removed);
     answer
+}
+
+/// The container goes, also when a test fails.
+struct Removed<'p>(&'p Place);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        self.0.output("rm -f server");
+    }
 }
 
 /// The page at an address, as soon as there is a server.
