@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use super::{BaseImage, CacheKey, Error, Roots};
+use super::{BaseImage, BuildName, CacheKey, Error, Roots};
 use crate::limits::Bound;
 use crate::oci::Digest;
 use crate::store::Home;
@@ -57,10 +57,18 @@ pub(crate) struct Build {
     pub(crate) started: String,
     pub(crate) steps: Vec<BuildStep>,
     pub(crate) image: Option<Digest>,
+    /// The shared cache that it came with; `None` for a build of this home.
+    #[serde(skip)]
+    pub(crate) imported_from: Option<String>,
 }
 
 impl Build {
     pub(crate) const SCHEMA: u32 = 2;
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> BuildName {
+        BuildName { number: self.number, imported_from: self.imported_from.clone() }
+    }
 }
 
 /// How many past builds are looked through for one to compare with.

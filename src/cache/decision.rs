@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CacheKey, Difference, Record, StepResult};
+use super::{BuildName, CacheKey, Difference, Record, StepResult};
 use crate::oci::Digest;
 
 /// What was decided about the cache.
@@ -20,7 +20,8 @@ pub enum Decision {
     },
     Hit {
         key: CacheKey,
-        build: u64,
+        #[serde(flatten)]
+        build: BuildName,
         created: String,
         saved_milliseconds: u64,
     },
@@ -30,9 +31,7 @@ pub enum Decision {
         reason: MissReason,
     },
     /// A prediction that depends on something not run yet.
-    Unknown {
-        because: String,
-    },
+    Unknown { because: String },
 }
 
 /// How many steps are named as the cause of a miss.
@@ -99,10 +98,15 @@ pub enum MissReason {
     /// No comparable earlier step is known.
     FirstTime,
     /// Its own inputs differ: it is the cause.
-    Cause { build: u64, differences: Vec<Difference> },
+    Cause {
+        #[serde(flatten)]
+        build: BuildName,
+        differences: Vec<Difference>,
+    },
     /// Only the state that it starts from differs: it follows what was done otherwise before it.
     Follows {
-        build: u64,
+        #[serde(flatten)]
+        build: BuildName,
         #[serde(flatten)]
         causes: Causes,
     },
@@ -110,21 +114,27 @@ pub enum MissReason {
     NoCache,
     /// The record is there and its layer is not.
     LayerGone,
+    /// A shared cache has the record, and its layer does not come.
+    NotImported { from: String, because: String },
     /// The inputs are those of a build that did not finish this step.
-    NeverFinished { build: u64 },
+    NeverFinished {
+        #[serde(flatten)]
+        build: BuildName,
+    },
 }
 
 impl Decision {
     /// That the cache has this.
     pub(crate) fn hit(record: &Record) -> Decision {
-        let StepResult { build, created, milliseconds, .. } = &record.result;
-        Decision::Hit { key: record.key, build: *build, created: created.clone(), saved_milliseconds: *milliseconds }
+        let StepResult { created, milliseconds, .. } = &record.result;
+        let build = record.result.build_name();
+        Decision::Hit { key: record.key, build, created: created.clone(), saved_milliseconds: *milliseconds }
     }
 
     /// What it follows, as a step that was compared with this build.
-    pub(crate) fn causes_beside(&self, number: u64) -> Option<&Causes> {
+    pub(crate) fn causes_beside(&self, beside: &BuildName) -> Option<&Causes> {
         match self.miss()? {
-            MissReason::Follows { build, causes } if *build == number => Some(causes),
+            MissReason::Follows { build, causes } if build == beside => Some(causes),
             _ => None,
         }
     }
@@ -155,6 +165,7 @@ impl MissReason {
             | MissReason::Follows { .. }
             | MissReason::NoCache
             | MissReason::LayerGone
+            | MissReason::NotImported { .. }
             | MissReason::NeverFinished { .. } => &[],
         };
         differences.iter().filter(|difference| !difference.is_parent())

@@ -12,9 +12,12 @@
 //! url-<digest>.json      what a URL of ADD had when it was last asked (see downloads.rs)
 //! ```
 //!
+//! What of it goes to other machines, in a registry or in a folder, is in `shared/`.
+//!
 //! What counts as an ingredient follows BuildKit; the rules are with the instructions, in `machine`. Nothing here knows
 //! an instruction. Next: `ingredient.rs`, `state.rs`, `decision.rs`, then `explain.rs`.
 
+pub(crate) mod build_name;
 pub(crate) mod builds;
 pub(crate) mod change;
 pub(crate) mod counterpart;
@@ -28,8 +31,10 @@ pub(crate) mod listing;
 pub(crate) mod origin;
 mod pairs;
 pub(crate) mod records;
+pub(crate) mod shared;
 pub(crate) mod state;
 
+pub use build_name::BuildName;
 pub(crate) use builds::{Build, BuildStep, Builds, Outcome, Reservation};
 pub(crate) use change::Change;
 pub(crate) use counterpart::{Counterparts, Sought};
@@ -43,6 +48,7 @@ pub(crate) use key::CacheKey;
 pub(crate) use listing::{Draft, Entry, EntryKind, Listing};
 pub(crate) use origin::{Origin, Roots};
 pub(crate) use records::{Record, Records, StepResult};
+pub use shared::Caches;
 pub(crate) use state::StateId;
 
 use std::path::{Path, PathBuf};

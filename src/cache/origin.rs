@@ -19,8 +19,6 @@ pub(crate) enum Origin {
     Scratch,
     /// A server: the source is the whole address.
     Url,
-    /// What the user has a name stand for.
-    Named(String),
     /// A git repository: the source is the whole address.
     Repository,
 }
@@ -34,7 +32,6 @@ impl fmt::Display for Origin {
             Origin::Scratch => write!(formatter, "`scratch`"),
             Origin::Url => write!(formatter, "a server"),
             Origin::Repository => write!(formatter, "a repository"),
-            Origin::Named(name) => write!(formatter, "context `{name}`"),
         }
     }
 }

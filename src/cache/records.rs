@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use super::{CacheKey, Entry, Error, Ingredients, Listing};
+use super::{BuildName, CacheKey, Entry, Error, Ingredients, Listing};
 use crate::limits::Bound;
 use crate::oci::{Digest, Layer};
 use crate::store::write::Temporary;
@@ -21,13 +21,23 @@ pub(crate) struct StepResult {
     pub(crate) layer: Option<Layer>,
     /// When it was made, in RFC 3339.
     pub(crate) created: String,
-    /// The number of the build that made it.
+    /// The number of the build that made it, where it was made.
     pub(crate) build: u64,
+    /// The shared cache that it came with; `None` where it was made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) imported_from: Option<String>,
     /// How long it took, in milliseconds.
     pub(crate) milliseconds: u64,
     /// What is told of the changed paths where the result is used again. The cache does not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<serde_json::Value>,
+}
+
+impl StepResult {
+    /// The build that made it.
+    pub(crate) fn build_name(&self) -> BuildName {
+        BuildName { number: self.build, imported_from: self.imported_from.clone() }
+    }
 }
 
 /// One step as the cache remembers it.
@@ -57,10 +67,14 @@ impl Record {
 
     /// Whether this is the record of a key, and whole.
     fn is_of(&self, key: CacheKey) -> bool {
+        self.key == key && self.is_whole()
+    }
+
+    /// Whether it is as it was written.
+    pub(crate) fn is_whole(&self) -> bool {
         self.schema == Record::SCHEMA
-            && self.key == key
-            && self.ingredients.key() == key
-            && self.seal == Record::seal(key, &self.result)
+            && self.ingredients.key() == self.key
+            && self.seal == Record::seal(self.key, &self.result)
     }
 }
 
@@ -162,12 +176,17 @@ impl Records {
     /// # Errors
     /// The file can't be read, or a line of it is not an entry.
     pub(crate) fn listing(&self, digest: Digest) -> Result<Option<Vec<Entry>>, Error> {
+        let Some(bytes) = self.listing_text(digest)? else { return Ok(None) };
         let path = self.listing_path(digest);
-        match super::read(&path, self.listing)? {
-            Some(bytes) if Digest::of(&bytes) == digest => {
-                Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line })
-            }
-            Some(_) | None => Ok(None),
-        }
+        Listing::parse(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|line| Error::Listing { path, line })
+    }
+
+    /// The text of a listing, or `None` where it is gone or not what its name says.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub(crate) fn listing_text(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        let bytes = super::read(&self.listing_path(digest), self.listing)?;
+        Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
     }
 }

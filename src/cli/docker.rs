@@ -42,7 +42,6 @@ const OPTIONS: &[(&[&str], &str)] = &[
         ],
         "a RUN may use what its user may; `layerlab run` limits a container",
     ),
-    (&["--cache-from", "--cache-to"], "the cache is on this machine: what was built here is found without it"),
     (&["-o", "--output"], "the image goes into the store; `layerlab save -o FILE IMAGE` writes it to a file"),
     (&["--attest", "--provenance", "--sbom"], "no attestations are made of an image"),
     (&["--gpus"], "`--device` gives a container a device of this machine"),

@@ -196,7 +196,11 @@ fn effect(work: &mut Work, changed: &Changed) -> Result<Effect, Error> {
             MissReason::Cause { .. } => causes.push(label),
             MissReason::Follows { .. } => followers += 1,
             // These were not in the cache before either.
-            MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {}
+            MissReason::FirstTime
+            | MissReason::NoCache
+            | MissReason::LayerGone
+            | MissReason::NotImported { .. }
+            | MissReason::NeverFinished { .. } => {}
         }
     }
     Ok(Effect::Misses { causes, followers, next })

@@ -208,7 +208,7 @@ pub(crate) fn left_out(machine: &Machine) -> Vec<LeftOut> {
 
 /// The past builds of the same, newest first.
 pub(super) fn builds(work: &Work) -> Result<Vec<PastBuild>, Error> {
-    let builds = work.machine()?.earlier_builds()?.iter();
+    let builds = work.machine()?.earlier_builds()?.iter().filter(|build| build.imported_from.is_none());
     let row = |build: &Build| PastBuild {
         number: build.number,
         started: build.started.clone(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::why::{Subject, subject};
 use super::work::Work;
-use crate::cache::{Build, Builds, Side};
+use crate::cache::{Build, BuildName, Builds, Side};
 use crate::machine::{Decision, MissReason, StepLabel};
 
 /// The ingredients of a step, then and now.
@@ -13,7 +13,8 @@ use crate::machine::{Decision, MissReason, StepLabel};
 pub(crate) struct Sides {
     pub(crate) step: StepLabel,
     /// The build that it is compared with; `None` where none has such a step, or its record is gone.
-    pub(crate) build: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) build: Option<BuildName>,
     pub(crate) rows: Vec<Side>,
 }
 
@@ -28,7 +29,7 @@ pub(super) fn sides(work: &mut Work, number: Option<usize>, against: Option<u64>
         // The key is the same there, so every ingredient is.
         (None, Decision::Hit { build, .. } | Decision::Miss { reason: MissReason::NeverFinished { build }, .. }) => {
             let rows = subject.asked().ingredients.iter().map(Side::alone).collect();
-            return Ok(Some(Sides { step, build: Some(*build), rows }));
+            return Ok(Some(Sides { step, build: Some(build.clone()), rows }));
         }
         (None, Decision::NotCached { .. } | Decision::Miss { .. }) | (Some(_), _) => {}
     }
@@ -42,7 +43,7 @@ pub(super) fn sides(work: &mut Work, number: Option<usize>, against: Option<u64>
         None => None,
     };
     Ok(Some(match compared {
-        Some(rows) => Sides { step, build: build.map(|build| build.number), rows },
+        Some(rows) => Sides { step, build: build.map(|build| build.name()), rows },
         None => Sides { step, build: None, rows: asked.ingredients.iter().map(Side::alone).collect() },
     }))
 }

@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use super::error::Error;
 use super::look::{SHOWN, is_binary};
 use super::work::Work;
-use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Records, Roots};
+use crate::cache::{Build, BuildStep, EntryKind, Ingredient, Ingredients, Origin, Record, Roots};
 use crate::context::text;
 use crate::dockerfile::{Instruction, WithFiles};
 use crate::document;
@@ -90,12 +90,12 @@ fn compared_with(work: &Work, index: usize, foreseen: &[Prediction]) -> Result<O
     let (Decision::Hit { build, .. }, Some(ingredients)) = (&prediction.decision, &prediction.ingredients) else {
         return last_build_of(work, index);
     };
-    let Some(record) = Records::open(work.world.home()).get(ingredients.key())? else { return Ok(None) };
+    let Some(record) = work.machine()?.record(ingredients.key())? else { return Ok(None) };
     Ok(Some(Had {
         ingredients: record.ingredients,
         roots: prediction.listings.iter().map(|listing| listing.roots.clone()).collect(),
         layer: record.result.layer,
-        origin: format!("build {build}"),
+        origin: build.to_string(),
     }))
 }
 
@@ -111,13 +111,13 @@ fn last_build_of(work: &Work, index: usize) -> Result<Option<Had>, Error> {
         ingredients: record.ingredients,
         roots: step.roots.clone(),
         layer: record.result.layer,
-        origin: format!("build {}", build.number),
+        origin: build.name().to_string(),
     }))
 }
 
 fn record_of(work: &Work, step: &BuildStep) -> Result<Option<Record>, Error> {
     let Some(key) = step.key else { return Ok(None) };
-    Ok(Records::open(work.world.home()).get(key)?)
+    Ok(work.machine()?.record(key)?)
 }
 
 /// The bytes with a digest in the layer that the counterpart of step `index` made in an earlier build.
@@ -153,13 +153,13 @@ fn context_file(work: &Work, path: &str) -> Option<Vec<u8>> {
 
 /// The digest that a file of the context has in the listings of a step.
 fn digest_in(work: &Work, had: &Had, path: &str) -> Result<Option<Digest>, Error> {
-    let records = Records::open(work.world.home());
+    let machine = work.machine()?;
     let listings = had.ingredients.iter().filter_map(|ingredient| match ingredient {
         Ingredient::Files { listing, .. } => Some(*listing),
         _ => None,
     });
     for (listing, roots) in listings.zip(&had.roots).filter(|(_, roots)| roots.origin == Origin::Context) {
-        let entries = records.listing(listing)?.unwrap_or_default();
+        let entries = machine.listing(listing).unwrap_or_default();
         let paths = roots.paths(entries.iter().map(|entry| entry.path.as_slice()));
         for (entry, shown) in entries.iter().zip(paths) {
             if let EntryKind::File { digest, .. } = entry.kind

@@ -171,9 +171,11 @@ fn against(work: &Work, subject: &Subject, build: &Build) -> Result<Against, Err
             Against::Differs { differences, lines }
         }
         MissReason::Follows { .. } => Against::OnlyParent,
-        MissReason::FirstTime | MissReason::NoCache | MissReason::LayerGone | MissReason::NeverFinished { .. } => {
-            Against::RecordGone
-        }
+        MissReason::FirstTime
+        | MissReason::NoCache
+        | MissReason::LayerGone
+        | MissReason::NotImported { .. }
+        | MissReason::NeverFinished { .. } => Against::RecordGone,
     })
 }
 
@@ -209,8 +211,8 @@ fn lines_of(work: &Work, subject: &Subject, decision: &Decision) -> Result<Vec<L
     let Decision::Miss { reason: MissReason::Cause { build, differences }, .. } = decision else {
         return Ok(Vec::new());
     };
-    match Builds::open(work.world.home()).get(*build)? {
-        Some(build) => counts(work, subject, &build, differences),
+    match work.machine()?.earlier_builds()?.iter().find(|earlier| earlier.name() == *build) {
+        Some(build) => counts(work, subject, build, differences),
         None => Ok(Vec::new()),
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
 use super::{Error, Limits, decompress, sparse};
-use crate::oci::{Descriptor, DiffId, Digest};
+use crate::oci::{Descriptor, DiffId, Digest, Layer};
 use crate::progress::{Counted, Work};
 use crate::store::{self, Store, write};
 
@@ -68,6 +68,29 @@ fn expand(
     }
     store.remember_to_expand(&descriptor.digest, &diff_id);
     Ok(())
+}
+
+/// Expands a file into the store, as the layer that it has to be: one that is stored uncompressed. Nothing else gets a name.
+///
+/// # Errors
+/// [`store::Error::Size`] and [`store::Error::Content`] for another archive, [`Error::Archive`] and [`Error::Limit`] for what can't be expanded.
+pub(crate) fn into_blob(store: &Store, file: File, layer: &Layer) -> Result<(), Error> {
+    let Descriptor { digest, size, .. } = layer.descriptor;
+    let name = digest.to_string();
+    let unreadable = |error: io::Error| Error::unreadable(&name, error);
+    let task = store.meter().begin(Work::Expanding, Some(size));
+    let decoder = decompress(file, &Limits::of(store.limits())).map_err(unreadable)?;
+    let mut reader = Counted { reader: decoder, task: &task };
+    let mut writer = store.blob_writer()?;
+    let expanded = writer.copy_from(&mut reader, size).map_err(unreadable);
+    store.meter().check().map_err(store::Error::from)?;
+    let mut actual = expanded?;
+    // Reads to the end as well, where the checksum is.
+    actual += io::copy(&mut reader.by_ref().take(1), &mut io::sink()).map_err(unreadable)?;
+    if actual != size {
+        return Err(store::Error::Size { digest, expected: size, actual }.into());
+    }
+    Ok(writer.commit_as(digest)?)
 }
 
 /// Writes a sparse file in full (with holes) beside the expanded archives, once; returns the name that its place uses.

@@ -37,6 +37,7 @@ mod materialise;
 pub(crate) mod merge;
 pub(crate) mod names;
 mod overlay;
+pub(crate) mod pack;
 mod pax;
 pub(crate) mod read;
 mod sink;

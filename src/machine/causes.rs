@@ -85,7 +85,7 @@ impl<'w> Way<'w> {
             let place = self.past.place(self.build, self.steps, step).filter(|&place| self.has_before_it(place));
             if let Some(place) = place {
                 self.come_to(Some(place));
-                if let Some(causes) = before.decision(step).and_then(|one| one.causes_beside(self.build.number)) {
+                if let Some(causes) = before.decision(step).and_then(|one| one.causes_beside(&self.build.name())) {
                     self.causes.add(causes);
                     break;
                 }

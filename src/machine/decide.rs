@@ -9,9 +9,10 @@ use super::causes::Way;
 use super::past::Past;
 use super::steps::Steps;
 use super::{CacheUse, Error};
+use crate::cache::shared::Offer;
 use crate::cache::{
-    BaseImage, Build, BuildStep, CacheKey, Causes, Decision, Difference, Entry, MissReason, Moved, Record, Records,
-    Side, StepInputs, compare, side_by_side,
+    BaseImage, Build, BuildStep, CacheKey, Caches, Causes, Decision, Difference, Entry, MissReason, Moved, Record,
+    Records, Side, StepInputs, compare, side_by_side,
 };
 use crate::oci::Digest;
 use crate::store::Store;
@@ -38,6 +39,7 @@ impl Found {
 pub(super) struct Decider<'m> {
     pub(crate) store: &'m Store,
     pub(crate) records: &'m Records,
+    pub(crate) caches: &'m Caches,
     pub(crate) past: &'m Past,
     pub(crate) steps: &'m Steps,
     pub(crate) cache: &'m CacheUse,
@@ -53,14 +55,32 @@ impl Decider<'_> {
         if !self.cache.asks_for(&stage) {
             return Ok(Found::Miss(MissReason::NoCache));
         }
-        let Some(record) = self.records.get(question.asked.ingredients.key())? else {
-            return Ok(Found::Miss(self.reason(question)?));
-        };
-        let layer = record.result.layer.as_ref();
-        if !layer.is_none_or(|layer| self.store.is_whole(&layer.descriptor)) {
-            return Ok(Found::Miss(MissReason::LayerGone));
+        let key = question.asked.ingredients.key();
+        let known = self.records.get(key)?;
+        let is_whole =
+            |record: &Record| record.result.layer.as_ref().is_none_or(|layer| self.store.is_whole(&layer.descriptor));
+        if let Some(record) = known.as_ref().filter(|record| is_whole(record)) {
+            return Ok(Found::Hit(Box::new(record.clone())));
         }
-        Ok(Found::Hit(Box::new(record)))
+        let imported_from = known.as_ref().and_then(|record| record.result.imported_from.clone());
+        Ok(match (self.caches.offer(self.store, key), imported_from) {
+            (Some(Offer::Usable(record)), _) => Found::Hit(record),
+            (Some(Offer::Useless { from, because }), _) => Found::Miss(MissReason::NotImported { from, because }),
+            (None, Some(from)) => {
+                let because = "its layer is not here".to_owned();
+                Found::Miss(MissReason::NotImported { from, because })
+            }
+            (None, None) if known.is_some() => Found::Miss(MissReason::LayerGone),
+            (None, None) => Found::Miss(self.reason(question)?),
+        })
+    }
+
+    /// The record of a key, of this home or of a shared cache; whatever became of its layer.
+    ///
+    /// # Errors
+    /// It is there and can't be read.
+    pub(crate) fn record(&self, key: CacheKey) -> Result<Option<Record>, Error> {
+        Ok(self.records.get(key)?.or_else(|| self.caches.record(key).cloned()))
     }
 
     /// Whether the image that the FROM of step `index` found was another in the latest build that had this FROM.
@@ -97,14 +117,14 @@ impl Decider<'_> {
             return Ok(MissReason::FirstTime);
         };
         if earlier_key == asked.ingredients.key() {
-            return Ok(MissReason::NeverFinished { build: build.number });
+            return Ok(MissReason::NeverFinished { build: build.name() });
         }
         let Some(differences) = self.differences(step, earlier_key, asked)? else { return Ok(MissReason::FirstTime) };
         // ANCHOR: cause
         if differences.iter().all(Difference::is_parent) {
-            return Ok(MissReason::Follows { build: build.number, causes: self.causes(index, build, before)? });
+            return Ok(MissReason::Follows { build: build.name(), causes: self.causes(index, build, before)? });
         }
-        Ok(MissReason::Cause { build: build.number, differences })
+        Ok(MissReason::Cause { build: build.name(), differences })
         // ANCHOR_END: cause
     }
 
@@ -122,7 +142,7 @@ impl Decider<'_> {
     /// # Errors
     /// The record can't be read.
     fn differences(&self, step: &BuildStep, key: CacheKey, asked: Asked<'_>) -> Result<Option<Vec<Difference>>, Error> {
-        let Some(earlier) = self.records.get(key)? else { return Ok(None) };
+        let Some(earlier) = self.record(key)? else { return Ok(None) };
         let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
         Ok(Some(compare(before, asked.inputs(), &mut |digest| self.listing(asked, digest))))
     }
@@ -139,7 +159,7 @@ impl Decider<'_> {
     ) -> Result<Option<Vec<Side>>, Error> {
         let counterpart = self.past.counterpart(build, self.steps, index);
         let Some((step, key)) = counterpart.and_then(|step| Some((step, step.key?))) else { return Ok(None) };
-        let Some(earlier) = self.records.get(key)? else { return Ok(None) };
+        let Some(earlier) = self.record(key)? else { return Ok(None) };
         let before = StepInputs { ingredients: &earlier.ingredients, roots: &step.roots };
         Ok(Some(side_by_side(before, asked.inputs(), &mut |digest| self.listing(asked, digest))))
     }
@@ -148,7 +168,13 @@ impl Decider<'_> {
     fn listing(&self, asked: Asked<'_>, digest: Digest) -> Option<Vec<Entry>> {
         match asked.listings.iter().find(|listing| listing.digest() == digest) {
             Some(listing) => listing.entries().ok(),
-            None => self.records.listing(digest).ok().flatten(),
+            None => self.stored_listing(digest),
         }
+    }
+
+    /// The entries of a listing, of this home or of a shared cache.
+    pub(crate) fn stored_listing(&self, digest: Digest) -> Option<Vec<Entry>> {
+        let known = self.records.listing(digest).ok().flatten();
+        known.or_else(|| self.caches.listing(self.store, digest))
     }
 }

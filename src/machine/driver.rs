@@ -13,16 +13,15 @@ use super::control::Control;
 use super::decide::Decider;
 use super::event::{Event, EventKind, Reporter, StepLabel, Warning};
 use super::inputs::Inputs;
-use super::intent::Intent;
 use super::noted::Noted;
-use super::past::{Identity, Past};
+use super::past::{Identity, Past, failed_step};
 use super::phases::{Books, Decided, Progress, Site, Standing};
 use super::resolve::{Resolved, Resolver};
 use super::steps::Steps;
 use super::taken::{Taken, TakenSteps};
 use super::warnings::Told;
 use super::{AtMiss, Decision, Error, Options, Unsupported, supported};
-use crate::cache::{BuildStep, Outcome, Records};
+use crate::cache::{BuildStep, Records};
 
 use crate::runtime::Remover;
 use crate::source::SourceFile;
@@ -93,9 +92,9 @@ impl Machine {
         let identity = Identity::of(source.context.as_ref(), source.dockerfile.as_ref());
         let mut machine = Machine {
             steps: Steps::new(source.file.clone(), plan),
-            inputs: Inputs::new(world, source.context.clone(), source.dockerfile.clone()),
+            inputs: Inputs::new(world, source.context.clone(), source.dockerfile.clone(), options.caches.clone()),
             records: Records::open(world.home()),
-            past: Past::new(world, identity),
+            past: Past::new(world, identity, options.caches.clone()),
             options,
             source,
             control,
@@ -193,6 +192,10 @@ impl Machine {
             Err(error) => {
                 // Whatever failed, it was wished.
                 let error = if self.control.interrupt().is_requested() { Error::Interrupted } else { error };
+                if let Error::Lost { layers } = &error {
+                    self.go_back_for(layers, &mut reporter.of_step(&label, self.steps.place(index)));
+                    return Ok(None);
+                }
                 // What was stopped on purpose was not tried.
                 if !matches!(error, Error::Interrupted | Error::Missed { .. }) {
                     self.failed = Some(failed);
@@ -213,9 +216,7 @@ impl Machine {
         let mut reporter = reporter.of_step(label, self.steps.place(index));
         let context_was_loaded = self.inputs.loaded().is_some();
         reporter.tell(EventKind::StepStarted);
-        let noted = Noted::default();
-        let resolved =
-            self.resolver(Fetching::Done).step(index, &|stage| self.taken.state_of(stage, usize::MAX), &noted);
+        let (noted, resolved) = self.resolve(index, &mut reporter)?;
         noted.take_pulled().into_iter().for_each(|event| reporter.tell(event));
         self.warn_of_step(index, noted, &mut reporter)?;
         let resolved = resolved?;
@@ -250,7 +251,10 @@ impl Machine {
         // ANCHOR: phases
         let progress = match progress {
             Progress::Resolved(resolved) => {
-                let decided = Decided::of(resolved, index, &self.taken, &self.decider())?;
+                let mut decided = Decided::of(resolved, index, &self.taken, &self.decider())?;
+                if let Some(because) = self.fetch_at_once(decided.layer(), reporter)? {
+                    decided = decided.without_layer(because);
+                }
                 let decision = decided.decision();
                 let allowed = self.allow(&label, &decision);
                 reporter.tell(EventKind::Decided { decision });
@@ -258,6 +262,9 @@ impl Machine {
                 Progress::Decided(decided)
             }
             Progress::Decided(decided) => {
+                if let Some(before) = decided.starts_from() {
+                    self.fetch(&before.layers(), reporter)?;
+                }
                 let noted = Noted::default();
                 let executed = decided.execute(&self.site(), &noted, reporter);
                 self.warn_of_step(index, noted, reporter)?;
@@ -305,6 +312,7 @@ impl Machine {
             steps: self.steps.len(),
             stages: self.steps.stages().len(),
         });
+        self.tell_caches(reporter);
         self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, reporter);
         Ok(())
     }
@@ -314,8 +322,8 @@ impl Machine {
     }
 
     pub(super) fn decider(&self) -> Decider<'_> {
-        let (store, cache) = (&self.world.store, &self.options.cache);
-        Decider { store, records: &self.records, past: &self.past, steps: &self.steps, cache }
+        let (store, cache, caches) = (&self.world.store, &self.options.cache, &self.options.caches);
+        Decider { store, records: &self.records, caches, past: &self.past, steps: &self.steps, cache }
     }
 
     fn site(&self) -> Site<'_> {
@@ -369,21 +377,6 @@ impl Machine {
         }
         self.kept = if goes_on { earlier.kept.min(self.taken.len()) } else { self.taken.len() };
         Ok(self.taken.len())
-    }
-}
-
-/// What is to be remembered of a step if it fails in its next phase.
-fn failed_step(label: &StepLabel, stage: usize, intent: Option<&Intent>) -> BuildStep {
-    BuildStep {
-        stage: label.stage.clone(),
-        stage_index: stage,
-        number: label.number,
-        instruction: label.instruction.clone(),
-        key: intent.map(Intent::key),
-        roots: intent.map(Intent::roots).unwrap_or_default(),
-        base: None,
-        outcome: Outcome::Failed,
-        milliseconds: 0,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::dockerfile::rules;
 use crate::errno;
 use crate::git;
 use crate::images;
+use crate::oci::{DiffId, Layer};
 use crate::registry::download;
 use crate::runtime;
 use crate::source::Span;
@@ -66,12 +67,16 @@ pub enum Error {
     /// A server that has a source was not asked, because the step was only to be foreseen.
     #[error("{because}")]
     NotAsked { because: String },
+    /// Layers that only a shared cache has are needed. Whoever may fetches them.
+    #[error("its files are in a shared cache, and not here yet")]
+    Awaited { layers: Vec<Layer> },
+    /// Layers of a shared cache that do not come, each with the reason.
+    #[error("layers did not come from a cache: {}", layers.first().map_or("", |(_, because)| because.as_str()))]
+    Lost { layers: Vec<(DiffId, String)> },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
     #[error(transparent)]
     Image(#[from] crate::images::Error),
-    #[error(transparent)]
-    Archive(Box<images::archive::Error>),
     #[error(transparent)]
     Layer(#[from] crate::layer::Error),
     #[error(transparent)]
@@ -90,12 +95,6 @@ impl From<OwnerError> for Error {
             OwnerError::NoOwners(error) => error.into(),
             OwnerError::BadId(error) => error.into(),
         }
-    }
-}
-
-impl From<images::archive::Error> for Error {
-    fn from(error: images::archive::Error) -> Error {
-        Error::Archive(Box::new(error))
     }
 }
 
@@ -179,9 +178,10 @@ impl Explained for Error {
             | Error::Io { .. }
             | Error::NoStep { .. }
             | Error::NotAsked { .. }
+            | Error::Awaited { .. }
+            | Error::Lost { .. }
             | Error::Store(_)
             | Error::Image(_)
-            | Error::Archive(_)
             | Error::Layer(_)
             | Error::Tree(_)
             | Error::Context(_)
@@ -210,7 +210,6 @@ impl Explained for Error {
             Error::Repository(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Image(error) => error.hint(),
-            Error::Archive(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::Context(error) => error.hint(),
             Error::Cache(error) => error.hint(),
@@ -222,6 +221,8 @@ impl Explained for Error {
             | Error::Interrupted
             | Error::NoStep { .. }
             | Error::NotAsked { .. }
+            | Error::Awaited { .. }
+            | Error::Lost { .. }
             | Error::Tree(_) => None,
         }
     }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::paths::Changes;
+use crate::cache::shared::Exported;
 use crate::cache::{Change, Decision};
 use crate::diagnostic::Diagnostic;
-use crate::oci::{Digest, Layer};
+use crate::oci::{DiffId, Digest, Layer};
 use crate::registry::Stage;
 use crate::source::{SourceFile, Span};
 use crate::world::Stopwatch;
@@ -153,6 +154,11 @@ pub enum EventKind {
         bytes: u64,
         excluded: u64,
     },
+    /// A shared cache may be used: how many steps it has.
+    CacheImported {
+        from: String,
+        steps: usize,
+    },
     StepStarted,
     /// The instruction after expansion, where variables made something of it.
     Expanded {
@@ -169,11 +175,6 @@ pub enum EventKind {
         #[serde(skip)]
         layers: Arc<[(Digest, Stage)]>,
     },
-    /// A name means what the user has it stand for: `--build-context`.
-    NamedContext {
-        name: String,
-        stands_for: String,
-    },
     /// FROM found its image.
     Resolved {
         image: String,
@@ -184,6 +185,13 @@ pub enum EventKind {
     },
     Decided {
         decision: Decision,
+    },
+    /// A layer came from a shared cache.
+    LayerFetched {
+        from: String,
+        layer: DiffId,
+        /// As it is stored.
+        bytes: u64,
     },
     /// A process starts in a container of this id.
     ContainerStarted {
@@ -227,6 +235,12 @@ pub enum EventKind {
     },
     Tagged {
         reference: String,
+    },
+    /// Steps went to a shared cache.
+    CacheExported {
+        to: String,
+        #[serde(flatten)]
+        exported: Exported,
     },
 }
 
@@ -272,6 +286,11 @@ impl<'s> Reporter<'s> {
     /// The same for one step, and where it stands.
     pub(crate) fn of_step(&mut self, label: &Arc<StepLabel>, place: Option<Place>) -> Reporter<'_> {
         Reporter { watch: self.watch, step: Some((label.clone(), place)), sink: self.sink }
+    }
+
+    /// Whether what is told belongs to a step.
+    pub(crate) fn is_of_step(&self) -> bool {
+        self.step.is_some()
     }
 
     pub(crate) fn tell(&mut self, kind: EventKind) {

@@ -30,16 +30,26 @@ impl Machine {
     /// # Errors
     /// As [`Machine::step`] and [`Machine::finish`].
     pub(crate) fn build(&mut self, tags: &[Reference], sink: &mut dyn FnMut(&Event)) -> Result<Finished, Error> {
-        while !self.is_done() {
-            if let Err(error) = self.step(sink) {
-                if !matches!(error, Error::Missed { .. }) {
-                    // What failed first is what is told: on a full disk this fails as well.
-                    let _ = self.remember(None);
-                }
-                return Err(error);
+        if let Err(error) = self.take_all(sink) {
+            if !matches!(error, Error::Missed { .. }) {
+                // What failed first is what is told: on a full disk this fails as well.
+                let _ = self.remember(None);
             }
+            return Err(error);
         }
         self.finish(tags, sink)
+    }
+
+    /// Takes all steps that are left, until all of the image is here.
+    fn take_all(&mut self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        loop {
+            while !self.is_done() {
+                self.step(sink)?;
+            }
+            if self.complete(sink)? {
+                return Ok(());
+            }
+        }
     }
 
     /// Remembers this build among the past builds: also one that failed, as far as it came.
@@ -48,7 +58,9 @@ impl Machine {
     /// The home can't be written to.
     pub fn remember(&self, image: Option<Digest>) -> Result<(), Error> {
         self.past.remember(build_steps(&self.taken, self.failed.as_ref()), image)?;
-        self.inputs.save_digests();
+        if let Some(context) = self.inputs.loaded() {
+            context.save_digests(self.inputs.world().store.limits());
+        }
         Ok(())
     }
 

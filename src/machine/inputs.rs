@@ -5,15 +5,15 @@
 //! `actions/copy/`.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::event::EventKind;
 use super::trees::Trees;
 use super::{Error, State};
-use crate::cache::Downloaded;
+use crate::cache::{Caches, Downloaded};
 use crate::context::{Contents, Context, Snapshot, StatCache, learn};
 use crate::layer;
 use crate::limits::Limits;
@@ -28,8 +28,6 @@ pub(super) struct Inputs {
     folder: Option<PathBuf>,
     dockerfile: Option<PathBuf>,
     context: OnceCell<LoadedContext>,
-    /// The folders that have names.
-    named: RefCell<BTreeMap<String, Arc<LoadedContext>>>,
     /// The bytes of the small files that were read last: they are most often written into a layer next.
     contents: RefCell<Contents>,
     /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
@@ -37,6 +35,8 @@ pub(super) struct Inputs {
     /// What URLs had when this build asked them.
     downloaded: RefCell<HashMap<String, Downloaded>>,
     trees: Trees,
+    /// What may not be here yet.
+    caches: Caches,
 }
 
 /// The build context as it was when the build first needed it.
@@ -58,7 +58,7 @@ impl LoadedContext {
     }
 
     /// Keeps what was learnt of the files for the next build. Where it can't, that one reads them again, and nothing else is lost.
-    fn save_digests(&self, limits: &Limits) {
+    pub(super) fn save_digests(&self, limits: &Limits) {
         if self.snapshot.has_learnt() {
             let _ = self.snapshot.save(&StatCache::load(&self.stat_file, limits));
         }
@@ -67,17 +67,22 @@ impl LoadedContext {
 
 impl Inputs {
     /// The context is `folder`; `dockerfile` says where the Dockerfile lies.
-    pub(super) fn new(world: &Arc<World>, folder: Option<PathBuf>, dockerfile: Option<PathBuf>) -> Inputs {
+    pub(super) fn new(
+        world: &Arc<World>,
+        folder: Option<PathBuf>,
+        dockerfile: Option<PathBuf>,
+        caches: Caches,
+    ) -> Inputs {
         Inputs {
             world: Arc::clone(world),
             folder,
             dockerfile,
             context: OnceCell::new(),
-            named: RefCell::default(),
             contents: RefCell::default(),
             digests: RefCell::default(),
             downloaded: RefCell::default(),
             trees: Trees::default(),
+            caches,
         }
     }
 
@@ -99,38 +104,13 @@ impl Inputs {
                 hint: Some("name a folder: `layerlab step FOLDER`".into()),
             });
         };
-        let loaded = self.load(folder, self.dockerfile.as_deref())?;
-        Ok(self.context.get_or_init(|| loaded))
-    }
-
-    /// The folder that a name stands for; read when it is first asked for.
-    ///
-    /// # Errors
-    /// It can't be read.
-    pub(super) fn named(&self, name: &str, folder: &Path) -> Result<Arc<LoadedContext>, Error> {
-        if let Some(context) = self.named.borrow().get(name) {
-            return Ok(Arc::clone(context));
-        }
-        let loaded = Arc::new(self.load(folder, None)?);
-        self.named.borrow_mut().insert(name.to_owned(), Arc::clone(&loaded));
-        Ok(loaded)
-    }
-
-    fn load(&self, folder: &Path, dockerfile: Option<&Path>) -> Result<LoadedContext, Error> {
         let stat_file = self.world.home().cache_dir().join("stat");
         let limits = self.world.store.limits();
         let cache = StatCache::load(&stat_file, limits);
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let context = Context::open(folder, dockerfile, limits)?;
+        let context = Context::open(folder, self.dockerfile.as_deref(), limits)?;
         let snapshot = context.counted_on(self.world.meter()).scan(&cache, SystemTime::now())?;
-        Ok(LoadedContext { snapshot, stat_file })
-    }
-
-    /// Keeps what was learnt of all folders that were read.
-    pub(super) fn save_digests(&self) {
-        let limits = self.world.store.limits();
-        self.context.get().into_iter().for_each(|context| context.save_digests(limits));
-        self.named.borrow().values().for_each(|context| context.save_digests(limits));
+        Ok(self.context.get_or_init(|| LoadedContext { snapshot, stat_file }))
     }
 
     /// The context, where it was read.
@@ -141,7 +121,6 @@ impl Inputs {
     /// Lets go of the context, and of what URLs had: whoever needs it next reads it anew.
     pub(super) fn forget_context(&mut self) {
         self.context = OnceCell::new();
-        self.named = RefCell::default();
         self.contents = RefCell::default();
         self.downloaded = RefCell::default();
     }
@@ -161,17 +140,25 @@ impl Inputs {
     /// The file tree of a state.
     ///
     /// # Errors
-    /// Where a layer can't be read.
+    /// Where a layer can't be read; [`Error::Awaited`] where one has to be fetched first.
     pub(super) fn tree(&self, state: &State) -> Result<Tree, Error> {
+        self.require(state.stack().iter().map(|stacked| &stacked.layer))?;
         self.trees.of(&self.world.store, state)
     }
 
     /// The file tree above layers, the lowest first.
     ///
     /// # Errors
-    /// Where a layer can't be read.
+    /// As [`Inputs::tree`].
     pub(super) fn tree_of_layers(&self, layers: &[Layer]) -> Result<Tree, Error> {
+        self.require(layers.iter())?;
         self.trees.of_layers(&self.world.store, layers)
+    }
+
+    fn require<'l>(&self, layers: impl Iterator<Item = &'l Layer>) -> Result<(), Error> {
+        let store = &self.world.store;
+        let layers: Vec<Layer> = layers.filter(|layer| self.caches.awaits(store, layer)).cloned().collect();
+        if layers.is_empty() { Ok(()) } else { Err(Error::Awaited { layers }) }
     }
 
     /// Reads what is not known yet of files of the context.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::contexts::NamedContexts;
 use super::given::Given;
+use crate::cache::Caches;
 use crate::container::Hostname;
 use crate::dockerfile::Network;
 use crate::plan::Request;
@@ -14,10 +14,12 @@ use crate::registry::When;
 pub struct Options {
     pub request: Request,
     pub cache: CacheUse,
+    /// `--cache-from`: looked at already.
+    pub caches: Caches,
+    /// When layers of these come.
+    pub arrival: Arrival,
     /// Use a built-in image for one that is not in the store.
     pub stand_ins: bool,
-    /// `--build-context`: one for each name of the request's.
-    pub contexts: NamedContexts,
     pub pull: Pull,
     /// `--label`: added to the finished image.
     pub labels: BTreeMap<String, String>,
@@ -31,6 +33,16 @@ pub struct Options {
     pub hostname: Option<Hostname>,
     pub unsupported: Unsupported,
     pub at_miss: AtMiss,
+}
+
+/// When the layers of a shared cache come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// When a step or the image needs their bytes.
+    #[default]
+    WhenNeeded,
+    /// When a step hits: whoever goes step by step looks at the files of each.
+    AtOnce,
 }
 
 /// Whether images come from registries.

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::Error;
+use super::event::StepLabel;
+use super::intent::Intent;
 use super::steps::Steps;
-use crate::cache::{Build, BuildStep, Builds, Counterparts, Reservation, Sought};
+use crate::cache::{Build, BuildName, BuildStep, Builds, Caches, Counterparts, Outcome, Reservation, Sought};
 use crate::oci::Digest;
 use crate::world::World;
 
@@ -31,6 +33,8 @@ impl Identity {
 #[derive(Debug)]
 pub(super) struct Past {
     builds: Builds,
+    /// The shared caches, whose builds are compared with after those of this home.
+    caches: Caches,
     identity: Identity,
     /// When this build began, in RFC 3339.
     started: String,
@@ -39,13 +43,14 @@ pub(super) struct Past {
     /// The builds to compare with, newest first.
     earlier: OnceCell<Vec<Build>>,
     /// Which of their steps correspond to those of this build, by their numbers.
-    counterparts: RefCell<HashMap<u64, Counterparts>>,
+    counterparts: RefCell<HashMap<BuildName, Counterparts>>,
 }
 
 impl Past {
-    pub(crate) fn new(world: &World, identity: Identity) -> Past {
+    pub(crate) fn new(world: &World, identity: Identity, caches: Caches) -> Past {
         Past {
             builds: Builds::open(world.home()),
+            caches,
             identity,
             started: world.clock.rfc3339(),
             number: OnceCell::new(),
@@ -56,7 +61,7 @@ impl Past {
 
     /// Another build of the same, which begins now.
     pub(crate) fn anew(&self, world: &World) -> Past {
-        Past::new(world, self.identity.clone())
+        Past::new(world, self.identity.clone(), self.caches.clone())
     }
 
     /// The number of this build. The first call takes one.
@@ -75,7 +80,7 @@ impl Past {
         Ok(self.number.get_or_init(|| reserved))
     }
 
-    /// The past builds of the same context and Dockerfile, newest first.
+    /// The past builds of the same context and Dockerfile, newest first; then those that came with shared caches.
     ///
     /// # Errors
     /// A past build can't be read.
@@ -83,16 +88,17 @@ impl Past {
         if let Some(earlier) = self.earlier.get() {
             return Ok(earlier);
         }
-        let found = self.builds.comparable(&self.identity.context, &self.identity.dockerfile)?;
+        let mut found = self.builds.comparable(&self.identity.context, &self.identity.dockerfile)?;
+        found.extend(self.caches.builds().cloned());
         Ok(self.earlier.get_or_init(|| found))
     }
 
-    /// Whether nothing was built yet, of whatever context: then the cache is empty.
+    /// Whether nothing was built yet, of whatever context, and there is no shared cache: then the cache is empty.
     ///
     /// # Errors
     /// The folder of the past builds can't be read.
     pub(crate) fn is_first(&self) -> Result<bool, Error> {
-        Ok(self.builds.numbers()?.is_empty())
+        Ok(self.caches.all().is_empty() && self.builds.numbers()?.is_empty())
     }
 
     /// The step of a past build that step `index` is compared with.
@@ -112,7 +118,7 @@ impl Past {
 
     fn counterparts<T>(&self, build: &Build, steps: &Steps, look: impl FnOnce(&Counterparts) -> T) -> T {
         let mut known = self.counterparts.borrow_mut();
-        look(known.entry(build.number).or_insert_with(|| {
+        look(known.entry(build.name()).or_insert_with(|| {
             let sought = |index| Sought {
                 stage: steps.stage_label(index).unwrap_or_default(),
                 stage_index: steps.stage(index),
@@ -145,17 +151,39 @@ impl Past {
     /// # Errors
     /// The folder of the past builds can't be written to.
     pub(crate) fn remember(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<(), Error> {
-        let reservation = self.reservation()?;
+        Ok(self.builds.put(self.reservation()?, &self.build(steps, image)?)?)
+    }
+
+    /// This build, as far as it came.
+    ///
+    /// # Errors
+    /// As [`Past::number`].
+    pub(crate) fn build(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<Build, Error> {
         let Identity { context, dockerfile } = self.identity.clone();
-        let build = Build {
+        Ok(Build {
             schema: Build::SCHEMA,
-            number: reservation.number,
+            number: self.number()?,
             context,
             dockerfile,
             started: self.started.clone(),
             steps,
             image,
-        };
-        Ok(self.builds.put(reservation, &build)?)
+            imported_from: None,
+        })
+    }
+}
+
+/// What is to be remembered of a step if it fails in its next phase.
+pub(super) fn failed_step(label: &StepLabel, stage: usize, intent: Option<&Intent>) -> BuildStep {
+    BuildStep {
+        stage: label.stage.clone(),
+        stage_index: stage,
+        number: label.number,
+        instruction: label.instruction.clone(),
+        key: intent.map(Intent::key),
+        roots: intent.map(Intent::roots).unwrap_or_default(),
+        base: None,
+        outcome: Outcome::Failed,
+        milliseconds: 0,
     }
 }

@@ -170,11 +170,44 @@ impl Answered<()> {
             }
             Resolved::Instruction(planned) => {
                 match decider.look_up(planned.question(index, &planned.intent.roots(), before))? {
+                    // What changes no file has no layer, whatever another's record says.
+                    Found::Hit(record) if !planned.action.touches_files() && record.result.layer.is_some() => {
+                        let result = StepResult { layer: None, ..record.result };
+                        let record = Record::new(record.instruction, record.ingredients, result);
+                        Answered::Hit(planned, Box::new(record))
+                    }
                     Found::Hit(record) => Answered::Hit(planned, record),
                     Found::Miss(reason) => Answered::Miss(planned, reason, ()),
                 }
             }
         })
+    }
+
+    /// The layer of a hit.
+    pub(crate) fn layer(&self) -> Option<&Layer> {
+        match self {
+            Answered::Hit(_, record) => record.result.layer.as_ref(),
+            Answered::Start(..) | Answered::Miss(..) => None,
+        }
+    }
+
+    /// The same where the layer of a hit does not come: a miss.
+    pub(crate) fn without_layer(self, because: String) -> Decided {
+        match self {
+            Answered::Hit(planned, record) => {
+                let from = record.result.imported_from.clone().unwrap_or_default();
+                Answered::Miss(planned, MissReason::NotImported { from, because }, ())
+            }
+            other => other,
+        }
+    }
+
+    /// The state whose files are needed to execute the step.
+    pub(crate) fn starts_from(&self) -> Option<&State> {
+        match self {
+            Answered::Miss(planned, ..) if planned.action.touches_files() => Some(&planned.intent.before),
+            Answered::Miss(..) | Answered::Hit(..) | Answered::Start(..) => None,
+        }
     }
 
     /// Does what is to be done, where the cache has no result of it.
@@ -249,6 +282,7 @@ impl Answered<Made> {
             Answered::Start(start, decision) => (Done::Ran, decision, After::start(start.state)),
             Answered::Hit(planned, record) => {
                 let decision = Decision::hit(&record);
+                books.adopt(&record, &planned.intent)?;
                 let StepResult { layer, created, told, .. } = record.result;
                 let changes = Changes::from_record(told);
                 (Done::Cached, decision, After::instruction(*planned, layer, &created, changes, reporter))
@@ -258,7 +292,14 @@ impl Answered<Made> {
                 let created = books.clock.rfc3339();
                 let build = books.past.number()?;
                 let (layer_made, created_now, told) = (layer.clone(), created.clone(), changes.for_record());
-                let result = StepResult { layer: layer_made, created: created_now, build, milliseconds, told };
+                let result = StepResult {
+                    layer: layer_made,
+                    created: created_now,
+                    build,
+                    imported_from: None,
+                    milliseconds,
+                    told,
+                };
                 books.record(&label.instruction, &planned.intent, result)?;
                 (Done::Ran, decision, After::instruction(*planned, layer, &created, changes, reporter))
             }
@@ -313,9 +354,21 @@ fn roots_of(listings: Vec<Listing>) -> Vec<Roots> {
 impl Books<'_> {
     /// Keeps the result of a step under its key. The layer is in the store already.
     fn record(&self, instruction: &str, intent: &Intent, result: StepResult) -> Result<(), Error> {
+        self.put(&Record::new(instruction.to_owned(), intent.ingredients.clone(), result), intent)
+    }
+
+    /// Keeps the record of a shared cache. Its layer may come later: whoever finds the record looks for it.
+    fn adopt(&self, record: &Record, intent: &Intent) -> Result<(), Error> {
+        if record.result.imported_from.is_none() || self.records.get(record.key)?.as_ref() == Some(record) {
+            return Ok(());
+        }
+        self.put(record, intent)
+    }
+
+    fn put(&self, record: &Record, intent: &Intent) -> Result<(), Error> {
         for listing in &intent.listings {
             self.records.put_listing(listing)?;
         }
-        Ok(self.records.put(&Record::new(instruction.to_owned(), intent.ingredients.clone(), result))?)
+        Ok(self.records.put(record)?)
     }
 }

@@ -231,6 +231,8 @@ impl<'m> Predictor<'m> {
                 Ok(self.certain_miss(index, before))
             }
             Err(Error::NotAsked { because }) => Ok(self.open(index, because)),
+            // Nor is a layer that nobody fetches for one.
+            Err(error @ Error::Awaited { .. }) => Ok(self.open(index, error.to_string())),
             Err(error) => Err(error),
         }
     }
@@ -305,7 +307,7 @@ impl<'m> Predictor<'m> {
             |source: &usize| !matches!(self.stages.get(*source), Some(Foreseen { files: Known::Exist, .. }));
         let stages = sources.into_iter().filter_map(|source| match source {
             CopySource::Stage(source) => Some(source),
-            CopySource::Image(_) | CopySource::Scratch | CopySource::Context(_) => None,
+            CopySource::Image(_) | CopySource::Scratch => None,
         });
         let Some(source) = stages.into_iter().find(is_to_come) else { return Ok(None) };
         if self.is_new(stage, instruction, before)? {
@@ -356,7 +358,7 @@ impl Predictor<'_> {
 /// What is known of the files that step `number` leaves, when it would miss.
 fn after_miss(reason: &MissReason, number: usize) -> Known {
     match reason {
-        MissReason::NoCache | MissReason::LayerGone => {
+        MissReason::NoCache | MissReason::LayerGone | MissReason::NotImported { .. } => {
             Known::Open(format!("step {number} would have to run again first"))
         }
         MissReason::FirstTime

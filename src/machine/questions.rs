@@ -12,10 +12,11 @@ use super::phases::Progress;
 use super::predict::{Foresight, Prediction, Predictor};
 use super::taken::Taken;
 use super::{Decision, Error, MissReason, Options, State};
-use crate::cache::{Build, BuildStep, Side};
+use crate::cache::{Build, BuildStep, CacheKey, Entry, Record, Side};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Instruction;
 
+use crate::oci::Digest;
 use crate::plan::Plan;
 use crate::source::Span;
 use crate::tree::Tree;
@@ -144,7 +145,20 @@ impl Machine {
         self.past.number()
     }
 
-    /// The past builds of the same context and Dockerfile, newest first.
+    /// The record of a key, of this home or of a shared cache.
+    ///
+    /// # Errors
+    /// It is there and can't be read.
+    pub(crate) fn record(&self, key: CacheKey) -> Result<Option<Record>, Error> {
+        self.decider().record(key)
+    }
+
+    /// The entries of a listing, of this home or of a shared cache.
+    pub(crate) fn listing(&self, digest: Digest) -> Option<Vec<Entry>> {
+        self.decider().stored_listing(digest)
+    }
+
+    /// The past builds of the same context and Dockerfile, newest first; then those that came with shared caches.
     ///
     /// # Errors
     /// Their folder can't be read.

@@ -50,7 +50,8 @@ impl Machine {
     /// A past build can't be read.
     pub(crate) fn times(&self) -> Result<Times, Error> {
         let build = self.build_number()?;
-        let earlier = self.earlier_builds()?.iter().find(|earlier| earlier.number != build);
+        let earlier =
+            self.earlier_builds()?.iter().find(|earlier| earlier.number != build && earlier.imported_from.is_none());
         let steps = build_steps(self.taken(), self.failed.as_ref());
         let (now, before) = (Course::of(&steps), earlier.map(|earlier| (earlier, Course::of(&earlier.steps))));
         let timed = |step: &BuildStep| {

@@ -32,6 +32,10 @@ pub mod media_type {
     const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     /// Docker's image configuration: read only.
     pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// The configuration of a build cache of this program.
+    pub(crate) const CACHE: &str = "application/vnd.layerlab.cache.v1+json";
+    /// The list of the files that went into a step, in such a cache.
+    pub(crate) const CACHE_LISTING: &str = "application/vnd.layerlab.cache.listing.v1";
     /// Whether a media type names a manifest of one image.
     pub(crate) fn is_manifest(text: &str) -> bool {
         matches!(text, MANIFEST | DOCKER_MANIFEST)

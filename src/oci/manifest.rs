@@ -58,6 +58,11 @@ impl Manifest {
             && self.layers.iter().all(|layer| media_type::is_layer(&layer.media_type))
     }
 
+    /// Whether it is that of a build cache of this program, which has layers and is no image.
+    pub(crate) fn is_cache(&self) -> bool {
+        self.config.media_type == media_type::CACHE
+    }
+
     /// The bytes of all layers together, as they are stored. What a manifest claims may be more than any number holds.
     pub(crate) fn size(&self) -> u64 {
         self.layers.iter().fold(0, |sum, layer| layer.size.saturating_add(sum))

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Error;
-use super::session::Session;
 use crate::deeds;
 
 /// How many layers come or go at a time, as with Docker's downloads.
@@ -13,20 +11,20 @@ const AT_A_TIME: usize = 3;
 /// Does something with each of these, a few at a time. What is noted meanwhile is noted for this thread.
 ///
 /// # Errors
-/// The first error; the connections of the others are ended then.
-pub(super) fn each<T: Send>(
-    session: &Session,
+/// The first error; `end` ends the work of the others then.
+pub(crate) fn each<T: Send, E: Send>(
     items: impl IntoIterator<Item = T>,
-    work: impl Fn(T) -> Result<(), Error> + Sync,
-) -> Result<(), Error> {
+    end: impl Fn() + Sync,
+    work: impl Fn(T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
     let queue: Mutex<VecDeque<T>> = Mutex::new(items.into_iter().collect());
-    let failed: Mutex<Option<Error>> = Mutex::default();
+    let failed: Mutex<Option<E>> = Mutex::new(None);
     let next = || lock(&queue).pop_front().filter(|_| lock(&failed).is_none());
     let hand = || {
         while let Some(item) = next() {
             if let Err(error) = work(item) {
                 lock(&failed).get_or_insert(error);
-                session.end();
+                end();
             }
         }
     };

@@ -13,6 +13,7 @@
 //! | `repository` | manifests and blobs |
 //! | `pull`, `stage` | an image into the store; how far each layer is |
 //! | `push`, `parcel`, `upload` | an image out of the store; what of it is here; one blob |
+//! | `artifact` | what is no image |
 //! | `hands` | several layers at a time |
 //! | `known` | which repositories have a layer |
 //! | `download` | files of any server, for ADD |
@@ -23,11 +24,12 @@
 //! Left out: signatures (cosign, notation), the first format of manifests (schema 1), layers that have to come from elsewhere.
 
 mod answers;
+mod artifact;
 mod challenge;
 pub(crate) mod credentials;
 pub(crate) mod download;
 mod error;
-mod hands;
+pub(crate) mod hands;
 mod helpers;
 mod http;
 mod judge;
@@ -45,6 +47,7 @@ mod upload;
 mod url;
 mod zone;
 
+pub(crate) use artifact::Artifact;
 pub(crate) use credentials::{Credentials, Keyring};
 pub(crate) use error::Error;
 pub(crate) use known::forget_gone;
@@ -103,6 +106,18 @@ impl<'h> Registries<'h> {
         let ask = |session: &Session| repository::manifest(session, &which, &name, bound);
         let (session, fetched) = self.first(reference, Access::Pull, ask)?;
         Ok(Remote::new(session, fetched, name))
+    }
+
+    /// Looks up what need not be an image.
+    ///
+    /// # Errors
+    /// [`Error`], of the last server that was asked.
+    pub(crate) fn artifact(&self, reference: &Reference) -> Result<Artifact, Error> {
+        let (which, name) = (pull::which(reference), reference.familiar());
+        let bound = self.home.bound(&documents::MANIFEST);
+        let ask = |session: &Session| repository::manifest(session, &which, &name, bound);
+        let (session, fetched) = self.first(reference, Access::Pull, ask)?;
+        Ok(Artifact::new(session, fetched))
     }
 
     /// The digest that a name has in its registry; `None` where the registry does not say.

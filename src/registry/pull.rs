@@ -237,7 +237,7 @@ impl Pull<'_> {
             here.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Exists));
         }
         missing.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Waiting));
-        hands::each(self.session, missing, |layer| self.layer(layer))
+        hands::each(missing, || self.session.end(), |layer| self.layer(layer))
     }
 
     /// Brings one layer, and expands it.

@@ -18,7 +18,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::http::{Asked, Body, Method, Target};
@@ -26,9 +25,8 @@ use super::parcel::{Contents, Document, Parcel};
 use super::session::Session;
 use super::upload::{self, Found, Mount, Place, Source, Step};
 use super::{Error, Stage, Watcher, hands, known};
-use crate::layer::compress;
-use crate::oci::{Descriptor, Digest, Hasher, ImageConfig, Index, Manifest, Platform, Reference, media_type, to_json};
-use crate::progress::{Task, Work};
+use crate::layer::pack::pack;
+use crate::oci::{Descriptor, Digest, ImageConfig, Index, Manifest, Platform, Reference, media_type, to_json};
 use crate::store::write::Temporary;
 use crate::store::{self, Store};
 
@@ -67,17 +65,79 @@ impl Destination {
         watcher: Watcher<'_>,
     ) -> Result<Pushed, Error> {
         let parcel = Parcel::of(store, &name.familiar(), root, platform)?;
-        let push = Push { session: &self.session, store, watcher, compressing: Mutex::new(()) };
         let tag = name.tag().unwrap_or_default();
+        let descriptor = self.work(store, watcher, |push| push.all(&parcel.root, tag))?;
+        Ok(Pushed { descriptor, part_of: parcel.part_of })
+    }
+
+    fn work<T>(
+        &self,
+        store: &Store,
+        watcher: Watcher<'_>,
+        work: impl FnOnce(&Push<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let push = Push { session: &self.session, store, watcher, compressing: Mutex::new(()) };
         let interrupt = store.meter().interrupt();
-        let descriptor = interrupt.during(|| self.session.end(), || push.all(&parcel.root, tag));
-        let descriptor = descriptor.map_err(|error| match error {
+        interrupt.during(|| self.session.end(), || work(&push)).map_err(|error| match error {
             Error::Unauthorized { registry, repository, has_credentials } => {
                 Error::MayNotPush { registry, repository, has_credentials }
             }
             error => error,
+        })
+    }
+}
+
+/// What is sent beside an image, piece by piece: the layers, what else is listed, and last the manifest.
+impl Destination {
+    /// Sees to it that the repository has layers, as it would have them of an image. Gives each as it is there, by its digest in the store.
+    ///
+    /// # Errors
+    /// [`Error`], for what the store lacks or the registry refuses.
+    pub(crate) fn layers(&self, store: &Store, layers: &[Descriptor]) -> Result<BTreeMap<Digest, Descriptor>, Error> {
+        let sent = Mutex::new(BTreeMap::new());
+        self.work(store, &|_, _| (), |push| {
+            hands::each(
+                layers,
+                || self.session.end(),
+                |layer| {
+                    let descriptor = push.layer(Shown { layer, digest: layer.digest })?;
+                    lock(&sent).insert(layer.digest, descriptor);
+                    Ok(())
+                },
+            )
         })?;
-        Ok(Pushed { descriptor, part_of: parcel.part_of })
+        Ok(sent.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sees to it that the repository has a blob, whose bytes are in memory.
+    ///
+    /// # Errors
+    /// [`Error`], for what the disk or the registry refuses.
+    pub(crate) fn blob(&self, store: &Store, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
+        let blob = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
+        self.work(store, &|_, _| (), |push| match push.find(&blob, None)? {
+            There::All(_) => Ok(()),
+            There::Nothing(place) => {
+                let mut temporary = Temporary::create(&store.home().temporary())?;
+                temporary.write(bytes)?;
+                let path = temporary.path().to_owned();
+                push.send(&blob, Source { file: temporary.file(), path: &path }, place, &|_| ())
+            }
+        })?;
+        Ok(blob)
+    }
+
+    /// Sends a manifest of which the repository has everything, and gives it a name.
+    ///
+    /// # Errors
+    /// [`Error`], for what the registry refuses.
+    pub(crate) fn manifest(&self, store: &Store, manifest: &Manifest, tag: &str) -> Result<Descriptor, Error> {
+        let bytes = to_json(manifest);
+        let descriptor = Descriptor::new(media_type::MANIFEST, Digest::of(&bytes), bytes.len() as u64);
+        self.work(store, &|_, _| (), |push| push.put(&descriptor, &bytes, Some(tag)))?;
+        let blobs = manifest.layers.iter().map(|layer| layer.digest);
+        known::note(store, &self.session.registry, &self.session.repository, blobs);
+        Ok(descriptor)
     }
 }
 
@@ -112,11 +172,15 @@ impl Push<'_> {
         layers.retain(|shown| seen.insert(shown.layer.digest));
         layers.iter().for_each(|shown| (self.watcher)(&shown.digest, Stage::Preparing));
         let sent = Mutex::new(BTreeMap::new());
-        hands::each(self.session, layers, |shown| {
-            let descriptor = self.layer(shown)?;
-            lock(&sent).insert(shown.layer.digest, descriptor);
-            Ok(())
-        })?;
+        hands::each(
+            layers,
+            || self.session.end(),
+            |shown| {
+                let descriptor = self.layer(shown)?;
+                lock(&sent).insert(shown.layer.digest, descriptor);
+                Ok::<_, Error>(())
+            },
+        )?;
         for manifest in images.iter().filter(|manifest| seen.insert(manifest.config.digest)) {
             self.blob(&manifest.config, &|_| ())?;
         }
@@ -238,22 +302,11 @@ impl Push<'_> {
     fn compress(&self, layer: &Descriptor, tell: &dyn Fn(Stage)) -> Result<(Descriptor, Temporary), Error> {
         let _alone = lock(&self.compressing);
         self.session.check()?;
-        let file = self.store.open_blob(&layer.digest)?;
-        let task = self.store.meter().begin(Work::Writing, Some(layer.size));
-        let mut archive = Archive { file, task: &task, tell, done: 0, total: layer.size, hasher: Hasher::new() };
         let mut temporary = Temporary::create(&self.store.home().temporary())?;
-        let path = temporary.path().to_owned();
-        let mut packed = Packed { file: temporary.file(), size: 0, hasher: Hasher::new() };
-        let hands = std::thread::available_parallelism().map_or(1, usize::from);
-        let done = compress::gzip(&mut archive, &mut packed, hands);
-        self.session.check()?;
-        done.map_err(store::Error::io("write", &path))?;
-        let actual = archive.hasher.finish();
-        if actual != layer.digest {
-            return Err(store::Error::Content { digest: layer.digest, actual }.into());
-        }
-        let (size, digest) = (packed.size, packed.hasher.finish());
-        Ok((Descriptor::new(media_type::LAYER_GZIP, digest, size), temporary))
+        let (path, total) = (temporary.path().to_owned(), layer.size);
+        let packed =
+            pack(self.store, layer, temporary.file(), &path, &|done| tell(Stage::Compressing { done, total }))?;
+        Ok((packed, temporary))
     }
 
     /// Sends a document after those that it lists, under a name or under its digest. Gives it as the registry has it.
@@ -305,47 +358,6 @@ impl Push<'_> {
             }),
             Some(_) | None => Ok(()),
         }
-    }
-}
-
-/// A layer that is read to be compressed: hashed, counted and told of.
-struct Archive<'a> {
-    file: File,
-    task: &'a Task,
-    tell: &'a dyn Fn(Stage),
-    done: u64,
-    total: u64,
-    hasher: Hasher,
-}
-
-impl Read for Archive<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.task.add(count as u64)?;
-        self.hasher.update(&buffer[..count]);
-        self.done += count as u64;
-        (self.tell)(Stage::Compressing { done: self.done, total: self.total });
-        Ok(count)
-    }
-}
-
-/// What it becomes: hashed, too.
-struct Packed<'p> {
-    file: &'p mut File,
-    size: u64,
-    hasher: Hasher,
-}
-
-impl Write for Packed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..count]);
-        self.size += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 

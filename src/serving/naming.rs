@@ -2,12 +2,16 @@
 //!
 //! By its digest it waits with the blobs of its repository, until an index that lists it gets a name. By a tag it gets one, and then it is
 //! an image of the store like any other: so everything that it lists has to be there, with the sizes that it says, and every layer is read to
-//! its end before ([`crate::images::archive::prove`]). What would be found damaged when somebody uses it is refused here.
+//! its end before ([`crate::images::archive::prove`]). A build cache of this program is taken as well: it has a document that can be read, and nothing but what
+//! belongs to one; its layers are proven by whoever uses them. What would be found damaged when somebody uses it is refused here.
+
+use std::collections::BTreeSet;
 
 use super::deliveries::Deliveries;
 use super::refusal::{Code, Refusal};
 use super::route::{Repository, Which};
 use super::{Named, Registry};
+use crate::cache::shared;
 use crate::http::{Answer, Request};
 use crate::images::archive;
 use crate::layer;
@@ -105,16 +109,24 @@ impl Registry<'_> {
         let store = Store::open(self.store.home())?;
         let mut descriptor = pushed.descriptor.clone();
         let (needed, images) = self.gather(deliveries, repository, pushed)?;
-        if images.is_empty() {
+        let cache = match &pushed.document {
+            Content::Manifest(manifest) if manifest.is_cache() => Some(manifest),
+            Content::Manifest(_) | Content::Index(_) => None,
+        };
+        if images.is_empty() && cache.is_none() {
             return Err(Refusal::new(
                 Code::ManifestInvalid,
-                "this registry takes images, and the manifest is that of none",
+                "this registry takes images and build caches of Layerlab, and the manifest is that of neither",
             ));
         }
         for digest in &needed {
             deliveries.staging.keep_in(&store, digest)?;
         }
         store.put_document(&descriptor.media_type, &pushed.bytes)?;
+        if let Some(manifest) = cache {
+            shared::prove(&store, manifest)
+                .map_err(|error| Refusal::new(Code::ManifestInvalid, format!("it is not a build cache: {error}")))?;
+        }
         for manifest in &images {
             let config = archive::prove(&store, manifest).map_err(unfit)?;
             if matches!(pushed.document, Content::Manifest(_)) {
@@ -124,7 +136,15 @@ impl Registry<'_> {
         let invalid = || Refusal::new(Code::NameInvalid, format!("`{tag}` is not a tag"));
         let name = format!("{}:{tag}", repository.reference.name());
         let name = Reference::parse_normalized(&name).map_err(|_| invalid())?;
+        let before = match cache {
+            Some(_) => store.images()?.into_iter().find(|image| image.reference.as_ref() == Some(&name)),
+            None => None,
+        };
         store.tag(&name, &descriptor)?;
+        // An image without a name may be somebody's; a cache that has a successor is of no use.
+        if let Some(before) = before.filter(|before| store.summary(&before.manifest).is_ok_and(|one| one.is_cache)) {
+            store.unlist(&BTreeSet::from([before.manifest.digest]))?;
+        }
         deliveries.named(repository, &needed);
         Ok(Named { name, digest: descriptor.digest })
     }
@@ -138,7 +158,7 @@ impl Registry<'_> {
     ) -> Result<(Vec<Digest>, Vec<Manifest>), Refusal> {
         let (mut needed, mut images) = (Vec::new(), Vec::new());
         let mut waiting = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         let mut add = |document: Content, depth: usize, waiting: &mut Vec<(Descriptor, usize)>| {
             waiting.extend(document.parts().into_iter().map(|part| (part.clone(), depth + 1)));
             if let Content::Manifest(manifest) = document

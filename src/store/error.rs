@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::Explained;
 use crate::document;
 use crate::errno;
-use crate::oci::Digest;
+use crate::oci::{Digest, media_type};
 
 /// Why the store can't do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +155,9 @@ impl Explained for Error {
                     .to_owned(),
             ),
             Error::Document(error) => error.hint(),
+            Error::Kind { media_type, .. } if media_type.as_str() == self::media_type::CACHE => {
+                Some("it is a build cache: `layerlab build --cache-from NAME` uses it".to_owned())
+            }
             Error::NotAFile { .. }
             | Error::Missing { .. }
             | Error::Size { .. }

@@ -24,6 +24,8 @@ pub(crate) struct Summary {
     pub(crate) platform: Platform,
     /// The layers' bytes together, as stored.
     pub(crate) size: u64,
+    /// Whether it is a build cache that was pushed here, and no image.
+    pub(crate) is_cache: bool,
 }
 
 impl Store {
@@ -85,12 +87,20 @@ impl Store {
     /// # Errors
     /// What [`Store::load_image`] says.
     pub(crate) fn summary(&self, descriptor: &Descriptor) -> Result<Summary, Error> {
+        if DocumentKind::of(&descriptor.media_type) == Some(DocumentKind::Manifest) {
+            let manifest: Manifest = self.read_document(descriptor)?;
+            if manifest.is_cache() {
+                let (id, size) = (manifest.config.digest, manifest.size());
+                return Ok(Summary { id, platform: Platform::host(), size, created: None, is_cache: true });
+            }
+        }
         let (manifest, config) = self.load_image(descriptor)?;
         Ok(Summary {
             id: manifest.config.digest,
             platform: config.platform(),
             size: manifest.size(),
             created: config.created,
+            is_cache: false,
         })
     }
 

@@ -9,7 +9,7 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{debugger, layers, units, warning};
+use super::{debugger, layers, sharing, units, warning};
 use crate::machine::{Decision, Event, EventKind};
 use crate::shown::line;
 
@@ -37,6 +37,7 @@ impl View for Classic {
             EventKind::ContextLoaded { bytes, .. } => {
                 writeln!(out, "Sending build context to Layerlab  {}", units::size(*bytes))
             }
+            EventKind::CacheImported { from, steps } => put(out, "Importing ", &sharing::imported(from, *steps)),
             EventKind::StepStarted => {
                 let Some(step) = &event.step else { return Ok(()) };
                 if step.trigger {
@@ -53,21 +54,25 @@ impl View for Classic {
                 put(out, "", &line(&format!("Digest: {digest}")))?;
                 put(out, "", &line(&format!("Status: Downloaded newer image for {image}")))
             }
-            EventKind::NamedContext { name, stands_for } => {
-                put(out, "", &format!("`{}` stands for {}", line(name), line(stands_for)))
-            }
             EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
                 let (name, image) = (line(name), line(image));
                 put(out, "", &format!("{name} is not in the store: the built-in {image} is used instead"))
             }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
-            EventKind::Decided { decision: Decision::Hit { .. } } => writeln!(out, " ---> Using cache"),
+            EventKind::Decided { decision: Decision::Hit { build, .. } } => match &build.imported_from {
+                None => writeln!(out, " ---> Using cache"),
+                Some(place) => put(out, " ---> ", &format!("Using cache imported from {}", line(place))),
+            },
             EventKind::Decided { decision: Decision::NotCached { moved: Some(moved), .. } } => {
                 writeln!(out, "{}", debugger::moved(moved))
             }
             EventKind::Decided {
                 decision: Decision::NotCached { moved: None, .. } | Decision::Miss { .. } | Decision::Unknown { .. },
             } => Ok(()),
+            EventKind::LayerFetched { from, layer, bytes } => {
+                let label = if event.step.is_some() { " ---> Fetched " } else { "Fetched " };
+                put(out, label, &sharing::fetched(from, layer, *bytes))
+            }
             EventKind::ContainerStarted { id, .. } => {
                 let id: String = line(id).chars().take(12).collect();
                 writeln!(out, " ---> Running in {id}")?;
@@ -90,6 +95,7 @@ impl View for Classic {
             EventKind::Warning(told) => put(out, "[Warning] ", &warning::text(told)),
             EventKind::BuildFinished { image, .. } => writeln!(out, "Successfully built {}", image.short()),
             EventKind::Tagged { reference } => put(out, "Successfully tagged ", &line(reference)),
+            EventKind::CacheExported { to, exported } => put(out, "Exported ", &sharing::exported(to, exported)),
         }
     }
 }

@@ -28,6 +28,7 @@ mod progress;
 pub(crate) mod quiet;
 pub(crate) mod screen;
 mod sgr;
+mod sharing;
 mod showing;
 pub(crate) mod table;
 pub(crate) mod template;

@@ -6,8 +6,8 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{units, warning};
-use crate::machine::{Done, Event, EventKind, Stream};
+use super::{sharing, units, warning};
+use crate::machine::{BuildName, Decision, Done, Event, EventKind, Stream};
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -76,6 +76,11 @@ impl Plain {
     }
 }
 
+/// A line of a step, or of what comes after the steps.
+fn say(out: &mut Screen<'_>, number: usize, verb: &str, text: &str) -> io::Result<()> {
+    put(out, &format!("#{number} {verb} "), text)
+}
+
 impl View for Plain {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         let number = event.step.as_ref().map_or(0, |step| step.number);
@@ -87,6 +92,7 @@ impl View for Plain {
                 let files = units::count(*files, "file");
                 writeln!(out, "#0 context: {files}, {}, {excluded} excluded", units::size(*bytes))
             }
+            EventKind::CacheImported { from, steps } => put(out, "#0 importing ", &sharing::imported(from, *steps)),
             EventKind::StepStarted => {
                 let Some(step) = &event.step else { return Ok(()) };
                 let title = format!("[{} {}/{}] {}", step.stage, step.number, step.total, step.instruction);
@@ -96,20 +102,22 @@ impl View for Plain {
             EventKind::Expanded { instruction } => put(out, &format!("#{number} is "), &line(instruction)),
             EventKind::Pulled { image, digest, layers, .. } => {
                 let layers = units::count(layers.len() as u64, "layer");
-                put(out, &format!("#{number} "), &format!("pulled {}@{digest}, {layers}", line(image)))
-            }
-            EventKind::NamedContext { name, stands_for } => {
-                put(out, &format!("#{number} "), &format!("`{}` stands for {}", line(name), line(stands_for)))
+                say(out, number, "pulled", &format!("{}@{digest}, {layers}", line(image)))
             }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
-                let image = line(image);
+                let (image, layers) = (line(image), units::count(*layers as u64, "layer"));
                 if let Some(name) = stands_in_for {
                     let text = format!("{} is not in the store: the built-in {image} is used instead", line(name));
                     put(out, &format!("#{number} "), &text)?;
                 }
                 let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                let layers = units::count(*layers as u64, "layer");
-                put(out, &format!("#{number} "), &format!("resolved {image}{digest}, {layers}"))
+                say(out, number, "resolved", &format!("{image}{digest}, {layers}"))
+            }
+            EventKind::Decided {
+                decision: Decision::Hit { build: BuildName { imported_from: Some(place), .. }, .. },
+            } => say(out, number, "imported from", &line(place)),
+            EventKind::LayerFetched { from, layer, bytes } => {
+                say(out, number, "fetched", &sharing::fetched(from, layer, *bytes))
             }
             EventKind::Decided { .. } | EventKind::ContainerStarted { .. } | EventKind::Changed { .. } => Ok(()),
             EventKind::Output { stream, bytes } => {
@@ -139,6 +147,9 @@ impl View for Plain {
                 writeln!(out, "\n#{} exporting\n#{0} manifest {manifest}\n#{0} image {image}", self.export)
             }
             EventKind::Tagged { reference } => put(out, &format!("#{} naming to ", self.export), &line(reference)),
+            EventKind::CacheExported { to, exported } => {
+                say(out, self.export, "exporting", &sharing::exported(to, exported))
+            }
         }
     }
 }

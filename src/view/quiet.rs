@@ -16,12 +16,13 @@ impl View for Quiet {
             EventKind::BuildFinished { image, .. } => writeln!(out, "{image}"),
             EventKind::BuildStarted { .. }
             | EventKind::ContextLoaded { .. }
+            | EventKind::CacheImported { .. }
             | EventKind::StepStarted
             | EventKind::Expanded { .. }
             | EventKind::Pulled { .. }
-            | EventKind::NamedContext { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
+            | EventKind::LayerFetched { .. }
             | EventKind::ContainerStarted { .. }
             | EventKind::Output { .. }
             | EventKind::ContainerEnded { .. }
@@ -30,7 +31,8 @@ impl View for Quiet {
             | EventKind::StepFailed { .. }
             | EventKind::StepStopped
             | EventKind::Warning { .. }
-            | EventKind::Tagged { .. } => Ok(()),
+            | EventKind::Tagged { .. }
+            | EventKind::CacheExported { .. } => Ok(()),
         }
     }
 }

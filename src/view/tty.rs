@@ -12,8 +12,8 @@ use super::screen::Screen;
 use super::sgr::Colours;
 use super::showing::View;
 use super::transcript::put;
-use super::{Scene, frame, units, warning};
-use crate::machine::{Done, Event, EventKind, StepLabel, Stream};
+use super::{Scene, frame, sharing, units, warning};
+use crate::machine::{Decision, Done, Event, EventKind, StepLabel, Stream};
 use crate::shown::line;
 
 /// How many lines of the output are shown when the command fails, and how many bytes of each are kept.
@@ -27,6 +27,8 @@ pub(crate) struct Tty {
     program: Program,
     tail: Tail,
     slowest: Option<Slowest>,
+    /// Whether the step under way was found in a shared cache.
+    is_imported: bool,
 }
 
 /// The step that took longest so far.
@@ -86,7 +88,7 @@ impl Tail {
 
 impl Tty {
     pub(crate) fn new(palette: Palette) -> Tty {
-        Tty { palette, program: Program::default(), tail: Tail::default(), slowest: None }
+        Tty { palette, program: Program::default(), tail: Tail::default(), slowest: None, is_imported: false }
     }
 
     /// What is to be said at the end of how long it took.
@@ -98,6 +100,20 @@ impl Tty {
             }
             Some(_) | None => total,
         }
+    }
+
+    /// The line of a step that is done.
+    fn committed(&mut self, event: &Event, outcome: Done, milliseconds: u64, out: &mut Screen<'_>) -> io::Result<()> {
+        out.end()?;
+        let mark = match outcome {
+            Done::Cached => self.palette.paint(Role::Good, " CACHED"),
+            Done::Ran => {
+                self.note_time(place(event), milliseconds);
+                format!("{:>7}", units::time(milliseconds))
+            }
+        };
+        let whence = if self.is_imported { " (imported)" } else { "" };
+        lasting(&format!("{mark} {}{whence}", title(event)), out)
     }
 
     fn note_time(&mut self, place: String, milliseconds: u64) {
@@ -118,16 +134,6 @@ fn place(event: &Event) -> String {
     event.step.as_ref().map(place).unwrap_or_default()
 }
 
-impl Tty {
-    /// Nothing more is printed.
-    fn end_output(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            self.tail.push(stream, &self.program.rest(stream));
-        }
-        self.tail.end();
-    }
-}
-
 /// What the step of an event is called.
 fn title(event: &Event) -> String {
     let instruction = event.step.as_ref().map(|step| line(&step.instruction).into_owned()).unwrap_or_default();
@@ -139,23 +145,26 @@ impl View for Tty {
         match &event.kind {
             EventKind::BuildStarted { .. }
             | EventKind::Expanded { .. }
-            | EventKind::Decided { .. }
             | EventKind::ContainerStarted { .. }
             | EventKind::Changed { .. } => Ok(()),
+            EventKind::CacheImported { from, steps } => lasting(&sharing::imported(from, *steps), out),
+            EventKind::Decided { decision } => {
+                self.is_imported = matches!(decision, Decision::Hit { build, .. } if build.imported_from.is_some());
+                Ok(())
+            }
+            EventKind::LayerFetched { from, layer, bytes } => lasting(&sharing::fetched(from, layer, *bytes), out),
             EventKind::ContextLoaded { files, bytes, .. } => {
                 let text = format!("context: {}, {}", units::count(*files, "file"), units::size(*bytes));
                 lasting(&text, out)
             }
             EventKind::StepStarted => {
                 self.tail = Tail::default();
+                self.is_imported = false;
                 out.begin(Scene::Step { title: title(event), tail: Vec::new() });
                 Ok(())
             }
             EventKind::Pulled { image, layers, .. } => {
                 lasting(&format!("pulled {}: {}", line(image), units::count(layers.len() as u64, "layer")), out)
-            }
-            EventKind::NamedContext { name, stands_for } => {
-                lasting(&format!("`{}` stands for {}", line(name), line(stands_for)), out)
             }
             EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
                 let (name, image) = (line(name), line(image));
@@ -168,20 +177,13 @@ impl View for Tty {
                 Ok(())
             }
             EventKind::ContainerEnded { .. } => {
-                self.end_output();
+                for stream in [Stream::Stdout, Stream::Stderr] {
+                    self.tail.push(stream, &self.program.rest(stream));
+                }
+                self.tail.end();
                 Ok(())
             }
-            EventKind::Committed { outcome, milliseconds, .. } => {
-                out.end()?;
-                let mark = match outcome {
-                    Done::Cached => self.palette.paint(Role::Good, " CACHED"),
-                    Done::Ran => {
-                        self.note_time(place(event), *milliseconds);
-                        format!("{:>7}", units::time(*milliseconds))
-                    }
-                };
-                lasting(&format!("{mark} {}", title(event)), out)
-            }
+            EventKind::Committed { outcome, milliseconds, .. } => self.committed(event, *outcome, *milliseconds, out),
             // Why it failed is told by whoever builds, once and with its place.
             EventKind::StepFailed { .. } => {
                 out.end()?;
@@ -203,6 +205,7 @@ impl View for Tty {
                 if *milliseconds > 0 { lasting(&self.total(*milliseconds, *ran), out) } else { Ok(()) }
             }
             EventKind::Tagged { reference } => put(out, " => named ", &line(reference)),
+            EventKind::CacheExported { to, exported } => lasting(&sharing::exported(to, exported), out),
         }
     }
 }

@@ -9,7 +9,7 @@ use layerlab::debugger::{
     self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Mistakes, Outlook, Place,
     Reason, Said, Setting, Standing, Stopped, Streams, Tense, Typed,
 };
-use layerlab::machine::{Acted, ChangeKind, Decision, Event, EventKind, MissReason, Options};
+use layerlab::machine::{Acted, BuildName, ChangeKind, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
 use layerlab::store::{Home, Store};
 use layerlab::upkeep::verify;
@@ -231,7 +231,9 @@ fn an_edit_goes_back_and_says_why() {
 
     let why = debugger.why(None).unwrap().unwrap();
     assert_eq!((why.step.number, why.tense), (3, Tense::WouldBe));
-    let Decision::Miss { reason: MissReason::Cause { build: 1, differences }, .. } = &why.decision else {
+    let Decision::Miss { reason: MissReason::Cause { build: BuildName { number: 1, .. }, differences }, .. } =
+        &why.decision
+    else {
         panic!("{why:?}")
     };
     assert_eq!(differences.iter().map(|one| one.files.len()).collect::<Vec<_>>(), [1]);

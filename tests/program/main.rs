@@ -33,7 +33,6 @@ mod modes;
 mod mounts;
 mod moved;
 mod moving;
-mod named_contexts;
 mod nameless;
 mod neighbours;
 mod networks;
@@ -54,6 +53,7 @@ mod restarts;
 mod running;
 mod screens;
 mod serve;
+mod sharing;
 mod sixth;
 mod sources;
 #[path = "../library/tarballs.rs"]

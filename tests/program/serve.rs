@@ -33,15 +33,15 @@ fn place(role: Role) -> Place {
 }
 
 /// A registry that runs.
-struct Teacher {
-    place: Place,
+pub struct Teacher {
+    pub place: Place,
     child: Child,
-    address: String,
+    pub address: String,
     log: Arc<Mutex<String>>,
 }
 
 impl Teacher {
-    fn new(place: Place, options: &str) -> Teacher {
+    pub fn new(place: Place, options: &str) -> Teacher {
         Teacher::with(place, options, &[])
     }
 

@@ -1,12 +1,8 @@
 //! Hits and misses with their reasons, and `why`.
 
-use std::collections::BTreeSet;
-
-use super::Layout;
-use crate::cache::{
-    Attribute, Causes, Change, Difference, FileChange, Ingredient, Ingredients, Kind, MOST_CAUSES, Moved, Setting,
-    Subject,
-};
+use super::reasons::{INSTRUCTION_WIDTH, because_of, called, reason, shorten, source};
+use super::{Layout, reasons};
+use crate::cache::{Attribute, Change, Difference, FileChange, Ingredient, Ingredients, Setting};
 use crate::debugger::{Against, Following, LineCount, Tense, Why};
 use crate::machine::{Decision, MissReason, StepLabel};
 use crate::shown::line;
@@ -17,8 +13,6 @@ use crate::view::{table, units};
 const MOST_FILES: usize = 20;
 /// The most lines of one list of `why`.
 const MOST_LINES: usize = 12;
-/// The most characters of an instruction that a list of ingredients shows.
-const INSTRUCTION_WIDTH: usize = 60;
 /// In which column the lines of `why` begin.
 const INDENT: &str = "      ";
 
@@ -56,6 +50,7 @@ pub(crate) fn why(layout: &Layout, why: &Why) -> String {
                 | MissReason::Follows { .. }
                 | MissReason::NoCache
                 | MissReason::LayerGone
+                | MissReason::NotImported { .. }
                 | MissReason::NeverFinished { .. } => text.push_str(&key(layout, why)),
             }
             text.push_str(&following(layout, &why.after));
@@ -149,96 +144,20 @@ pub(crate) fn verdict(layout: &Layout, decision: &Decision, tense: Tense) -> Str
     let miss = layout.palette.paint(Role::Notice, miss);
     match decision {
         Decision::NotCached { moved, .. } => {
-            let moved = moved.as_ref().map(|one| format!("{}; ", self::moved(one))).unwrap_or_default();
+            let moved = moved.as_ref().map(|one| format!("{}; ", reasons::moved(one))).unwrap_or_default();
             format!("{moved}FROM is looked up each time and has no key of its own")
         }
         Decision::Unknown { because } => format!("unknown: {}", line(because)),
         Decision::Hit { build, created, .. } => {
             format!(
-                "{}: same as build {build}, {}",
+                "{}: {}, {}",
                 layout.palette.paint(Role::Good, hit),
+                source(build),
                 lower(&units::ago(layout.clock.seconds(), Some(created)))
             )
         }
         Decision::Miss { reason: cause @ MissReason::Cause { .. }, .. } => format!("{miss}{and_it}: {}", reason(cause)),
         Decision::Miss { reason: other, .. } => format!("{miss}: {}", reason(other)),
-    }
-}
-
-/// Why a step misses, in one line that is harmless.
-pub(crate) fn reason(reason: &MissReason) -> String {
-    match reason {
-        MissReason::FirstTime => "no earlier step had these inputs".to_owned(),
-        MissReason::NoCache => "the cache is not used (--no-cache)".to_owned(),
-        MissReason::LayerGone => "the record exists, but its layer was removed".to_owned(),
-        MissReason::NeverFinished { build } => {
-            format!("build {build} had the same inputs, but this step did not finish there")
-        }
-        MissReason::Follows { build, causes } => {
-            format!("{}; its own inputs are the same", because_of(*build, causes))
-        }
-        MissReason::Cause { .. } => {
-            let mut names: Vec<String> = reason.own_differences().map(short_name).collect();
-            names.dedup();
-            let all = line(&units::listed(&names)).into_owned();
-            match presence(reason) {
-                Some(Presence::Added) => format!("{all} was added"),
-                Some(Presence::Removed) => format!("{all} was removed"),
-                None => format!("{all} changed"),
-            }
-        }
-    }
-}
-
-/// What a miss follows, in one line that is harmless.
-pub(super) fn because_of(build: u64, causes: &Causes) -> String {
-    let is_other = |step: &&usize| causes.moved.iter().all(|moved| moved.step != **step);
-    let others: Vec<usize> = causes.steps.iter().filter(is_other).copied().collect();
-    let steps = match others.as_slice() {
-        [] => None,
-        [one] => Some(format!("of step {one}")),
-        few if few.len() < MOST_CAUSES => Some(format!("of steps {}", units::listed(&units::ranges(few)))),
-        [..] => Some("of many steps before it".to_owned()),
-    };
-    let quoted = |text: &String| format!("`{}`", table::shortened(&line(text), INSTRUCTION_WIDTH));
-    let gone = match causes.gone.as_slice() {
-        [] => None,
-        [one] => Some(quoted(one)),
-        [first, more @ ..] => Some(format!("{} and {}", quoted(first), units::count(more.len() as u64, "other step"))),
-    };
-    let gone = gone.map(|what| format!("build {build} had {what} before it"));
-    let moved = causes.moved.iter().map(moved).collect::<Vec<_>>();
-    let moved = (!moved.is_empty()).then(|| moved.join(", and "));
-    let reasons: Vec<String> = [moved, steps, gone].into_iter().flatten().collect();
-    match reasons.as_slice() {
-        [one] => format!("only because {one}"),
-        [_, ..] => format!("because {}", reasons.join(", and ")),
-        [] => format!("only because of a step before it that gave another result in build {build}"),
-    }
-}
-
-/// That a base image is another, in one line that is harmless.
-pub(crate) fn moved(moved: &Moved) -> String {
-    let Moved { name, before, after, step: _ } = moved;
-    // People do not write it.
-    let name = line(name.strip_suffix(":latest").unwrap_or(name));
-    format!("{name} moved: {} → {}", shorten(&before.to_string()), shorten(&after.to_string()))
-}
-
-/// What became of a file that is the whole cause.
-pub(super) enum Presence {
-    Added,
-    Removed,
-}
-
-/// Whether a miss comes from one file that is there now, or is not any more.
-pub(super) fn presence(reason: &MissReason) -> Option<Presence> {
-    let own: Vec<&Difference> = reason.own_differences().collect();
-    let [Difference { files, .. }] = own.as_slice() else { return None };
-    match files.as_slice() {
-        [FileChange { attribute: Attribute::Kind(Change::Added(_)), .. }] => Some(Presence::Added),
-        [FileChange { attribute: Attribute::Kind(Change::Removed(_)), .. }] => Some(Presence::Removed),
-        _ => None,
     }
 }
 
@@ -292,35 +211,15 @@ fn fate(following: &Following) -> Option<String> {
         Decision::Hit { .. } => "would hit".to_owned(),
         Decision::Unknown { because } => format!("is unknown ({because})"),
         Decision::Miss { reason, .. } => match reason {
-            MissReason::Follows { build, causes } => format!("would miss ({})", because_of(*build, causes)),
+            MissReason::Follows { build, causes } => format!("would miss ({})", because_of(build, causes)),
             MissReason::Cause { .. } => "would miss (its own inputs changed too)".to_owned(),
             MissReason::FirstTime => "would miss (no earlier step had these inputs)".to_owned(),
             MissReason::NoCache => "would miss (--no-cache)".to_owned(),
             MissReason::LayerGone => "would miss (its layer was removed)".to_owned(),
-            MissReason::NeverFinished { build } => format!("would miss (it did not finish in build {build})"),
+            MissReason::NotImported { because, .. } => format!("would miss ({because})"),
+            MissReason::NeverFinished { build } => format!("would miss (it did not finish in {build})"),
         },
     })
-}
-
-/// What an ingredient is called in one line: the words of a RUN are its command; for files, the file where it is only one.
-fn short_name(difference: &Difference) -> String {
-    let paths: BTreeSet<&str> = difference.files.iter().map(|change| change.path.as_str()).collect();
-    match paths.len() {
-        0 => match &difference.subject {
-            subject @ Subject::Ingredient(Kind::Argument(_) | Kind::Instruction) => format!("the {}", called(subject)),
-            subject => subject.to_string(),
-        },
-        1 => paths.into_iter().next().unwrap_or_default().to_owned(),
-        number => format!("{number} {}", difference.subject),
-    }
-}
-
-/// What an ingredient is called where its value stands beside it: the words of a RUN are its command.
-fn called(subject: &Subject) -> String {
-    match subject {
-        Subject::Ingredient(Kind::Argument(_)) => "command".to_owned(),
-        subject => subject.to_string(),
-    }
 }
 
 /// Whether a miss comes from one file and from nothing else.
@@ -338,14 +237,6 @@ fn lower(text: &str) -> String {
     match text {
         "N/A" => text.to_owned(),
         _ => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
-    }
-}
-
-/// A digest's first digits; everything else as it is.
-pub(crate) fn shorten(value: &str) -> String {
-    match value.strip_prefix("sha256:") {
-        Some(hex) if hex.len() == 64 && hex.is_ascii() => format!("sha256:{}…", &hex[..12]),
-        _ => value.to_owned(),
     }
 }
 

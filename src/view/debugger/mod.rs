@@ -20,14 +20,16 @@
 mod changes;
 mod decisions;
 mod outlook;
+mod reasons;
 mod states;
 mod steps;
 
 use std::io::{self, Write};
 
 pub(crate) use self::changes::{compared, thrown_away};
-pub(crate) use self::decisions::{against, moved, reason, shorten, why};
+pub(crate) use self::decisions::{against, why};
 pub(crate) use self::outlook::{ahead, plan};
+pub(crate) use self::reasons::{moved, reason, shorten};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{builds, content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, left_out, step, stopped_at};
@@ -38,7 +40,7 @@ use super::program::Program;
 use super::screen::{Screen, Width};
 use super::sgr::Colours;
 use super::showing::View;
-use super::{units, warning};
+use super::{sharing, units, warning};
 use crate::debugger::Tense;
 use crate::machine::{Decision, Event, EventKind, Stream};
 use crate::registry::Stage;
@@ -85,6 +87,15 @@ impl View for Blocks {
             EventKind::BuildStarted { .. } | EventKind::ContextLoaded { .. } | EventKind::BuildFinished { .. } => {
                 Ok(())
             }
+            EventKind::CacheImported { from, steps } => {
+                write!(out, "{}", layout.row("import", &sharing::imported(from, *steps)))
+            }
+            EventKind::LayerFetched { from, layer, bytes } => {
+                write!(out, "{}", layout.row("fetched", &sharing::fetched(from, layer, *bytes)))
+            }
+            EventKind::CacheExported { to, exported } => {
+                write!(out, "{}", layout.row("export", &sharing::exported(to, exported)))
+            }
             EventKind::StepStarted => Ok(()),
             EventKind::Expanded { instruction } => write!(out, "{}", layout.row("expanded", instruction)),
             EventKind::Pulled { image, layers, .. } => {
@@ -94,9 +105,6 @@ impl View for Blocks {
                     new => format!("{image}: {} came from the registry", units::count(new as u64, "layer")),
                 };
                 write!(out, "{}", layout.row("pull", &text))
-            }
-            EventKind::NamedContext { name, stands_for } => {
-                write!(out, "{}", layout.row("context", &format!("`{name}` stands for {stands_for}")))
             }
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
@@ -110,14 +118,14 @@ impl View for Blocks {
                     )?;
                 }
                 let digest =
-                    digest.map(|digest| format!("  {}", decisions::shorten(&digest.to_string()))).unwrap_or_default();
+                    digest.map(|digest| format!("  {}", reasons::shorten(&digest.to_string()))).unwrap_or_default();
                 write!(out, "{}", layout.row("resolve", &format!("{image}{digest}")))?;
                 self.image = format!("{}, {}", units::count(*layers as u64, "layer"), units::size(*bytes));
                 Ok(())
             }
             EventKind::Decided { decision: Decision::NotCached { moved: None, .. } } => Ok(()),
             EventKind::Decided { decision: Decision::NotCached { moved: Some(moved), .. } } => {
-                write!(out, "{}", layout.row("moved", &decisions::moved(moved)))
+                write!(out, "{}", layout.row("moved", &reasons::moved(moved)))
             }
             EventKind::Decided { decision } => {
                 // Where one file is the whole cause, its name says it; `why` has the rest.
@@ -154,7 +162,7 @@ impl View for Blocks {
                     Some(layer) => {
                         let text = format!(
                             "{}  {}",
-                            decisions::shorten(&layer.diff_id.to_string()),
+                            reasons::shorten(&layer.diff_id.to_string()),
                             units::size(layer.descriptor.size)
                         );
                         layout.row_with_state("layer", &text, state)

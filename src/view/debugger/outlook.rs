@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Layout;
-use super::decisions::{because_of, differences, is_one_file, presence, reason, verdict};
+use super::decisions::{differences, is_one_file, verdict};
+use super::reasons::{because_of, presence, reason, source};
 use super::steps::left_out;
 use crate::debugger::{Ahead, LeftOut, Tense};
 use crate::machine::{Decision, MissReason, Prediction};
@@ -65,7 +66,7 @@ pub(crate) fn ahead(ahead: &Ahead) -> String {
     let step = format!("{}/{} {}", ahead.step.number, ahead.step.total, ahead.step.keyword);
     match &ahead.decision {
         Decision::NotCached { .. } => format!("{step} comes next"),
-        Decision::Hit { build, .. } => format!("{step} would hit: same as build {build}"),
+        Decision::Hit { build, .. } => format!("{step} would hit: {}", source(build)),
         Decision::Miss { reason: why, .. } => format!("{step} would miss: {}", reason(why)),
         Decision::Unknown { because } => format!("{step} is unknown: {because}"),
     }
@@ -76,10 +77,10 @@ fn foreseen(layout: &Layout, decision: &Decision) -> String {
     let miss = layout.palette.paint(Role::Notice, "would miss");
     match decision {
         Decision::Hit { build, .. } => {
-            format!("{}: same as build {build}", layout.palette.paint(Role::Good, "would hit"))
+            format!("{}: {}", layout.palette.paint(Role::Good, "would hit"), source(build))
         }
         Decision::Miss { reason: MissReason::Follows { build, causes }, .. } => {
-            format!("{miss}: {}", because_of(*build, causes))
+            format!("{miss}: {}", because_of(build, causes))
         }
         Decision::Miss { reason: other, .. } => {
             let attributes: BTreeSet<String> = match is_one_file(decision) && presence(other).is_none() {

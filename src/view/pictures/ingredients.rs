@@ -7,8 +7,9 @@
 //! ```
 
 use super::Layout;
-use crate::cache::{Change, Difference, FileChange, Side};
+use crate::cache::{BuildName, Change, Difference, FileChange, Side};
 use crate::debugger::Sides;
+use crate::shown;
 use crate::view::debugger::shorten;
 use crate::view::table::{self, TooWide};
 use crate::view::units;
@@ -28,13 +29,13 @@ pub(crate) fn ingredients(layout: &Layout, sides: &Sides) -> String {
     if sides.rows.is_empty() {
         return layout.row("", "FROM has no key of its own");
     }
-    match sides.build {
+    match &sides.build {
         Some(build) => compared(layout, build, &sides.rows),
         None => alone(layout, &sides.rows),
     }
 }
 
-fn compared(layout: &Layout, build: u64, rows: &[Side]) -> String {
+fn compared(layout: &Layout, build: &BuildName, rows: &[Side]) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
     for side in rows {
         match side {
@@ -44,7 +45,10 @@ fn compared(layout: &Layout, build: u64, rows: &[Side]) -> String {
             Side::Differs(difference) => lines.extend(differing(difference)),
         }
     }
-    let then = format!("BUILD {build}");
+    let then = match &build.imported_from {
+        None => format!("BUILD {}", build.number),
+        Some(place) => format!("BUILD {} of {}", build.number, shown::line(place)),
+    };
     let header = ["", "INGREDIENT", then.as_str(), "NOW"];
     let differing = rows.iter().filter(|side| matches!(side, Side::Differs(_))).count();
     let sum = match differing {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::options::{BuildOptions, check_context, located};
+use super::sharing::{AtFailure, ExportOptions, Sharing};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::names::parse_names;
 use crate::cli::pushing::{self, Pushing};
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
 use crate::oci::{Descriptor, Reference};
@@ -43,6 +44,8 @@ pub(crate) struct Build {
     rm: bool,
     #[command(flatten)]
     accepted: Accepted,
+    #[command(flatten)]
+    sharing: ExportOptions,
     /// For CI: stop at the first step that is not in the cache, say why, and exit with status 1
     #[arg(long, conflicts_with_all = ["no_cache", "no_cache_filter"])]
     fail_on_miss: bool,
@@ -82,7 +85,8 @@ impl Build {
         };
         let file = source.file.clone();
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
-        let options = Options { at_miss, ..self.options.options(world.store.limits())? };
+        let sharings = self.sharing.all()?;
+        let options = Options { at_miss, ..self.options.options(&world.store)? };
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         let progress = match self.progress {
@@ -105,6 +109,7 @@ impl Build {
             machine.load_context(&mut sink).map_err(|error| located(&error, &file, None))?;
         }
         let finished = machine.build(&tags, &mut sink);
+        let shared = finished.as_ref().map_or(Ok(()), |_| share(&machine, &sharings, &mut sink));
         if self.times && broken.is_none() && (finished.is_ok() || machine.has_failed()) {
             let text = pictures::times(&ui.layout(&world.clock), &machine.times()?);
             match progress {
@@ -128,6 +133,7 @@ impl Build {
             // What another program reads stays as it is.
             push(world, ui, &tags, &finished.manifest, matches!(progress, Progress::Json | Progress::Quiet))?;
         }
+        shared?;
         // The program ends now, and the kernel takes all memory back at once. Freeing the trees file by file is 4 % of the time of a build
         // from the cache with 20,000 files in its context.
         world.store.end_lease();
@@ -143,6 +149,22 @@ fn push(world: &World, ui: &Ui, tags: &[Reference], image: &Descriptor, is_quiet
             pushing::announce(ui, tag)?;
         }
         Pushing::begin(world, ui, tag, None, is_quiet)?.push(tag, image)?;
+    }
+    Ok(())
+}
+
+/// Writes the caches that were asked for.
+fn share(machine: &Machine, sharings: &[Sharing], sink: &mut dyn FnMut(&Event)) -> Result<(), Failure> {
+    for Sharing { place, extent, at_failure } in sharings {
+        match (machine.export(place, *extent, sink), at_failure) {
+            (Ok(()), _) => {}
+            (Err(error), AtFailure::Warn) => machine.warn(&format!("the cache {place} was not written: {error}"), sink),
+            (Err(error), AtFailure::Fail) => {
+                let failed =
+                    Diagnostic::error(format!("the image is built, but the cache {place} was not written: {error}"));
+                return Err(error.hint().into_iter().fold(failed, Diagnostic::hint).into());
+            }
+        }
     }
     Ok(())
 }

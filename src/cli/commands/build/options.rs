@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::contexts;
 use super::given::GivenOptions;
+use super::sharing::ImportOptions;
 use crate::cli::failure::Failure;
 use crate::cli::pulling;
 use crate::container::Hostname;
@@ -15,10 +15,11 @@ use crate::context::text;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Network;
 use crate::limits::Limits;
-use crate::machine::{AtMiss, CacheUse, Error, Options, Source, Unsupported};
+use crate::machine::{Arrival, AtMiss, CacheUse, Error, Options, Source, Unsupported};
 use crate::oci::{Platform, PlatformError};
 use crate::plan::Request;
 use crate::source::SourceFile;
+use crate::store::Store;
 
 /// What `build`, `plan` and `step` have in common.
 #[derive(Clone, Debug, Default, Args)]
@@ -47,14 +48,13 @@ pub(crate) struct BuildOptions {
     /// When registries are asked for base images: `always`, `missing`, `newer` or `never`; without a word `always`
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub(crate) pull: Option<String>,
-    /// Have a name of FROM and `--from` stand for a folder, `docker-image://NAME`, `oci-layout://FOLDER:TAG`, or a git repository
-    #[arg(long, value_name = "NAME=PLACE")]
-    pub(crate) build_context: Vec<String>,
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE")]
     pub(crate) network: Option<Mode>,
     #[command(flatten)]
     pub(crate) given: GivenOptions,
+    #[command(flatten)]
+    pub(crate) caches: ImportOptions,
     /// The platform to build for, such as `linux/arm64` (default: this machine's)
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
@@ -83,7 +83,8 @@ impl Mode {
 
 impl BuildOptions {
     /// The machine's options. Unknown forms are errors.
-    pub(crate) fn options(&self, limits: &Limits) -> Result<Options, Diagnostic> {
+    pub(crate) fn options(&self, store: &Store) -> Result<Options, Diagnostic> {
+        let limits = store.limits();
         let mut build_args = BTreeMap::new();
         for text in &self.build_arg {
             match text.split_once('=') {
@@ -105,7 +106,6 @@ impl BuildOptions {
             }
             labels.insert(name.to_owned(), value.to_owned());
         }
-        let contexts = contexts::parse(&self.build_context)?;
         let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
         let hostname = hostname.map(|name| Hostname::parse(name)).transpose()?;
         let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
@@ -119,12 +119,12 @@ impl BuildOptions {
                 build_args,
                 platform: self.platform()?,
                 limits: limits.clone(),
-                contexts: contexts.keys().cloned().collect(),
                 every_stage: false,
             },
             cache,
+            caches: self.caches.open(store)?,
+            arrival: Arrival::WhenNeeded,
             stand_ins: self.stand_ins,
-            contexts,
             pull: pulling::rule(self.pull.as_deref())?,
             labels,
             network: self.network.map_or(Network::Default, Mode::network),

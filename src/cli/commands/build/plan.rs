@@ -45,7 +45,7 @@ impl Plan {
         check_context(&self.context, world.store.limits())?;
         let source = self.options.source(&self.context, world.store.limits())?;
         let file = source.file.clone();
-        let machine = Machine::new(world, source, self.options.options(world.store.limits())?, Control::of(world))
+        let machine = Machine::new(world, source, self.options.options(&world.store)?, Control::of(world))
             .map_err(|error| located(&error, &file, None))?;
         ui.report(machine.warnings(), Some(&file));
         let (predictions, problems) = machine.foresee_all();

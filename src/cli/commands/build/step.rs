@@ -14,7 +14,7 @@ use crate::cli::ui::Ui;
 use crate::debugger::{self, Debugger, Mistakes, Setting};
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::machine::Unsupported;
+use crate::machine::{Arrival, Unsupported};
 use crate::repl::{self, Ending, Lines, Script, Session, Shown, Terminal};
 use crate::source::SourceFile;
 use crate::world::World;
@@ -94,7 +94,8 @@ impl Step {
         mut dockerfile: Option<(SourceFile, Option<PathBuf>)>,
     ) -> Result<Debugger, Failure> {
         let limits = world.store.limits();
-        let mut options = self.options.options(limits)?;
+        let mut options = self.options.options(&world.store)?;
+        options.arrival = Arrival::AtOnce;
         // A class need not be online: what has a stand-in is pulled where that is asked for.
         options.stand_ins = self.options.pull.is_none();
         options.unsupported = Unsupported::StoppedAt;

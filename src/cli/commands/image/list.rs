@@ -104,7 +104,8 @@ impl Images {
             Ok(summary) => {
                 let created = summary.created.as_deref();
                 let moment = created.map_or_else(|| "N/A".to_owned(), units::moment);
-                (moment, units::ago(now, created), units::docker_size(summary.size, 3))
+                let since = if summary.is_cache { "<build cache>".to_owned() } else { units::ago(now, created) };
+                (moment, since, units::docker_size(summary.size, 3))
             }
             Err(error) => (String::new(), "<damaged>".to_owned(), shown::line(&error.to_string()).into_owned()),
         };
