@@ -19,6 +19,8 @@ pub(crate) enum Origin {
     Scratch,
     /// A server: the source is the whole address.
     Url,
+    /// What the user has a name stand for.
+    Named(String),
     /// A git repository: the source is the whole address.
     Repository,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Origin {
             Origin::Scratch => write!(formatter, "`scratch`"),
             Origin::Url => write!(formatter, "a server"),
             Origin::Repository => write!(formatter, "a repository"),
+            Origin::Named(name) => write!(formatter, "context `{name}`"),
         }
     }
 }

@@ -78,6 +78,8 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] crate::images::Error),
     #[error(transparent)]
+    Archive(Box<images::archive::Error>),
+    #[error(transparent)]
     Layer(#[from] crate::layer::Error),
     #[error(transparent)]
     Tree(#[from] crate::tree::Error),
@@ -95,6 +97,12 @@ impl From<OwnerError> for Error {
             OwnerError::NoOwners(error) => error.into(),
             OwnerError::BadId(error) => error.into(),
         }
+    }
+}
+
+impl From<images::archive::Error> for Error {
+    fn from(error: images::archive::Error) -> Error {
+        Error::Archive(Box::new(error))
     }
 }
 
@@ -182,6 +190,7 @@ impl Explained for Error {
             | Error::Lost { .. }
             | Error::Store(_)
             | Error::Image(_)
+            | Error::Archive(_)
             | Error::Layer(_)
             | Error::Tree(_)
             | Error::Context(_)
@@ -210,6 +219,7 @@ impl Explained for Error {
             Error::Repository(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Image(error) => error.hint(),
+            Error::Archive(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::Context(error) => error.hint(),
             Error::Cache(error) => error.hint(),

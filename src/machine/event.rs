@@ -175,6 +175,11 @@ pub enum EventKind {
         #[serde(skip)]
         layers: Arc<[(Digest, Stage)]>,
     },
+    /// A name means what the user has it stand for: `--build-context`.
+    NamedContext {
+        name: String,
+        stands_for: String,
+    },
     /// FROM found its image.
     Resolved {
         image: String,

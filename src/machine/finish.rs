@@ -58,9 +58,7 @@ impl Machine {
     /// The home can't be written to.
     pub fn remember(&self, image: Option<Digest>) -> Result<(), Error> {
         self.past.remember(build_steps(&self.taken, self.failed.as_ref()), image)?;
-        if let Some(context) = self.inputs.loaded() {
-            context.save_digests(self.inputs.world().store.limits());
-        }
+        self.inputs.save_digests();
         Ok(())
     }
 

@@ -109,14 +109,14 @@ impl Machine {
         let Some(instruction) = self.instruction(index) else {
             return match self.plan().stages[stage].base {
                 Base::Stage(base) => BTreeMap::from([(base, EdgeKind::From)]),
-                Base::Scratch | Base::Image(_) => BTreeMap::new(),
+                Base::Scratch | Base::Image(_) | Base::Context(_) => BTreeMap::new(),
             };
         };
         let kind = if matches!(instruction, Instruction::Run(_)) { EdgeKind::Mount } else { EdgeKind::Copy };
         let sources = self.plan().sources(stage, instruction).unwrap_or_default().into_iter();
         let stages = sources.filter_map(|source| match source {
             CopySource::Stage(source) => Some((source, kind)),
-            CopySource::Image(_) | CopySource::Scratch => None,
+            CopySource::Image(_) | CopySource::Scratch | CopySource::Context(_) => None,
         });
         stages.collect()
     }

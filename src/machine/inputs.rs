@@ -5,8 +5,8 @@
 //! `actions/copy/`.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -28,6 +28,8 @@ pub(super) struct Inputs {
     folder: Option<PathBuf>,
     dockerfile: Option<PathBuf>,
     context: OnceCell<LoadedContext>,
+    /// The folders that have names.
+    named: RefCell<BTreeMap<String, Arc<LoadedContext>>>,
     /// The bytes of the small files that were read last: they are most often written into a layer next.
     contents: RefCell<Contents>,
     /// Digests of files that lie in blobs: hashed once a build, since COPY --from goes by content.
@@ -58,7 +60,7 @@ impl LoadedContext {
     }
 
     /// Keeps what was learnt of the files for the next build. Where it can't, that one reads them again, and nothing else is lost.
-    pub(super) fn save_digests(&self, limits: &Limits) {
+    fn save_digests(&self, limits: &Limits) {
         if self.snapshot.has_learnt() {
             let _ = self.snapshot.save(&StatCache::load(&self.stat_file, limits));
         }
@@ -78,6 +80,7 @@ impl Inputs {
             folder,
             dockerfile,
             context: OnceCell::new(),
+            named: RefCell::default(),
             contents: RefCell::default(),
             digests: RefCell::default(),
             downloaded: RefCell::default(),
@@ -104,13 +107,38 @@ impl Inputs {
                 hint: Some("name a folder: `layerlab step FOLDER`".into()),
             });
         };
+        let loaded = self.load(folder, self.dockerfile.as_deref())?;
+        Ok(self.context.get_or_init(|| loaded))
+    }
+
+    /// The folder that a name stands for; read when it is first asked for.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) fn named(&self, name: &str, folder: &Path) -> Result<Arc<LoadedContext>, Error> {
+        if let Some(context) = self.named.borrow().get(name) {
+            return Ok(Arc::clone(context));
+        }
+        let loaded = Arc::new(self.load(folder, None)?);
+        self.named.borrow_mut().insert(name.to_owned(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn load(&self, folder: &Path, dockerfile: Option<&Path>) -> Result<LoadedContext, Error> {
         let stat_file = self.world.home().cache_dir().join("stat");
         let limits = self.world.store.limits();
         let cache = StatCache::load(&stat_file, limits);
         // The real time, whatever the build's clock says: it is compared with the file system's.
-        let context = Context::open(folder, self.dockerfile.as_deref(), limits)?;
+        let context = Context::open(folder, dockerfile, limits)?;
         let snapshot = context.counted_on(self.world.meter()).scan(&cache, SystemTime::now())?;
-        Ok(self.context.get_or_init(|| LoadedContext { snapshot, stat_file }))
+        Ok(LoadedContext { snapshot, stat_file })
+    }
+
+    /// Keeps what was learnt of all folders that were read.
+    pub(super) fn save_digests(&self) {
+        let limits = self.world.store.limits();
+        self.context.get().into_iter().for_each(|context| context.save_digests(limits));
+        self.named.borrow().values().for_each(|context| context.save_digests(limits));
     }
 
     /// The context, where it was read.
@@ -121,6 +149,7 @@ impl Inputs {
     /// Lets go of the context, and of what URLs had: whoever needs it next reads it anew.
     pub(super) fn forget_context(&mut self) {
         self.context = OnceCell::new();
+        self.named = RefCell::default();
         self.contents = RefCell::default();
         self.downloaded = RefCell::default();
     }

@@ -19,6 +19,7 @@
 mod actions;
 mod asked;
 mod causes;
+pub(crate) mod contexts;
 mod control;
 mod decide;
 mod driver;
@@ -53,6 +54,7 @@ mod warnings;
 
 pub(crate) use actions::run::lacking;
 pub(crate) use asked::Asked;
+pub use contexts::{NamedContext, NamedContexts};
 pub use control::{Acted, Control};
 pub(crate) use driver::Phase;
 pub use driver::{Machine, Source};

@@ -26,6 +26,11 @@ impl Noted {
         self.pulled.borrow_mut().push(event);
     }
 
+    /// Something else that is to be told, once.
+    pub(crate) fn told(&self, event: EventKind) {
+        self.pulled.borrow_mut().push(event);
+    }
+
     /// All images that were pulled, each once.
     pub(crate) fn take_pulled(&self) -> Vec<EventKind> {
         self.pulled.take()

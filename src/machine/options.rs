@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::contexts::NamedContexts;
 use super::given::Given;
 use crate::cache::Caches;
 use crate::container::Hostname;
@@ -20,6 +21,8 @@ pub struct Options {
     pub arrival: Arrival,
     /// Use a built-in image for one that is not in the store.
     pub stand_ins: bool,
+    /// `--build-context`: one for each name of the request's.
+    pub contexts: NamedContexts,
     pub pull: Pull,
     /// `--label`: added to the finished image.
     pub labels: BTreeMap<String, String>,

@@ -307,7 +307,7 @@ impl<'m> Predictor<'m> {
             |source: &usize| !matches!(self.stages.get(*source), Some(Foreseen { files: Known::Exist, .. }));
         let stages = sources.into_iter().filter_map(|source| match source {
             CopySource::Stage(source) => Some(source),
-            CopySource::Image(_) | CopySource::Scratch => None,
+            CopySource::Image(_) | CopySource::Scratch | CopySource::Context(_) => None,
         });
         let Some(source) = stages.into_iter().find(is_to_come) else { return Ok(None) };
         if self.is_new(stage, instruction, before)? {

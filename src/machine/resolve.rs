@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::actions::configure::Applied;
-use super::actions::{configure, copy, from, run, workdir};
+use super::actions::{configure, copy, from, named, run, workdir};
 use super::asked::{Asked, Before, Question};
 use super::inputs::Inputs;
 use super::intent::Intent;
@@ -98,7 +98,12 @@ impl Resolver<'_> {
         let step = self.steps.get(index).ok_or(Error::NoStep { number: index + 1, total: self.steps.len() })?;
         match &step.kind {
             StepKind::From => {
-                let start = from::resolve(step.stage, &self.steps.plan, self.search(noted), states)?;
+                let (plan, search) = (&self.steps.plan, self.search(noted));
+                let named = match &plan.stages[step.stage].base {
+                    Base::Context(name) => Some(named::basis(name, search, self.inputs)?),
+                    Base::Scratch | Base::Stage(_) | Base::Image(_) => None,
+                };
+                let start = from::resolve(step.stage, plan, search, states, named)?;
                 Ok(Resolved::Start(Box::new(start)))
             }
             StepKind::Instruction(instruction) => {
@@ -125,7 +130,7 @@ impl Resolver<'_> {
         match plan.stages[self.steps.stage(index)].base {
             Base::Scratch => Ok(Vec::new()),
             Base::Stage(base) => from::triggers(plan.stages[base].recorded_triggers(), self.options),
-            Base::Image(_) => match self.step(index, &|_| None, &Noted::default())? {
+            Base::Image(_) | Base::Context(_) => match self.step(index, &|_| None, &Noted::default())? {
                 Resolved::Start(start) => Ok(start.triggers),
                 Resolved::Instruction(_) => Ok(Vec::new()),
             },

@@ -160,7 +160,7 @@ impl Steps {
         let step = self.get(index).filter(|step| matches!(step.kind, StepKind::From))?;
         match self.plan.stages[step.stage].base {
             Base::Stage(base) => Some(base),
-            Base::Scratch | Base::Image(_) => None,
+            Base::Scratch | Base::Image(_) | Base::Context(_) => None,
         }
     }
 

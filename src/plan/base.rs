@@ -39,11 +39,20 @@ impl FromScope<'_> {
             .hint("declare the ARG with a default before FROM, or give it with --build-arg"));
         }
         let wanted = from.platform.as_ref().map(|word| self.platform(source, word)).transpose()?;
+        // A stage that the user has given another meaning is that: its own instructions are not carried out.
+        if let Some(context) = from.alias.as_deref().and_then(|alias| self.request.context(alias)) {
+            let platform = wanted.unwrap_or_else(|| self.request.platform.clone());
+            let mut stage = stage_of(earlier.len(), source, Base::Context(context.clone()), platform);
+            stage.source.instructions.clear();
+            return Ok(stage);
+        }
         // A stage's name is kept in lower case, and FROM (unlike `--from`) has to write it so.
         let (base, platform) = if let Some(stage) = names.get(&name) {
             (Base::Stage(*stage), earlier[*stage].platform.clone())
         } else if name == "scratch" {
             (Base::Scratch, self.request.platform.clone())
+        } else if let Some(context) = self.request.context(&name) {
+            (Base::Context(context.clone()), wanted.unwrap_or_else(|| self.request.platform.clone()))
         } else {
             let reference = Reference::parse_normalized(&name).map_err(|error| {
                 let message = format!("`{name}` is not an image name: {error}");

@@ -4,10 +4,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stage::{CopySource, Stage, StageNames};
+use super::stage::{CopySource, Stage, StageNames, context_name};
 use crate::diagnostic::{Diagnostic, closest};
 use crate::dockerfile::{Copy, Instruction, Mount, WithFiles, Word, rules, words};
 use crate::oci::Reference;
+
+/// What names can mean.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'n> {
+    pub(super) stages: &'n StageNames,
+    /// How many stages there are.
+    pub(super) count: usize,
+    /// Those that the user has given another meaning.
+    pub(super) contexts: &'n BTreeSet<String>,
+}
 
 /// What an instruction names as a source.
 #[derive(Clone, Copy)]
@@ -56,16 +66,16 @@ pub(super) fn named(instruction: &Instruction) -> Vec<Named<'_>> {
 }
 
 /// The stages that a stage takes files from.
-pub(super) fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
+pub(super) fn copies_from(stage: &Stage, names: Names<'_>) -> Result<BTreeSet<usize>, Vec<Diagnostic>> {
     let mut sources = BTreeSet::new();
     let mut problems = Vec::new();
     for instruction in &stage.source.instructions {
         for named in named(&instruction.value) {
-            match source(stage.index, named, names, count) {
+            match source(stage.index, named, names) {
                 Ok(CopySource::Stage(source)) => {
                     sources.insert(source);
                 }
-                Ok(CopySource::Image(_) | CopySource::Scratch) => {}
+                Ok(CopySource::Image(_) | CopySource::Scratch | CopySource::Context(_)) => {}
                 Err(diagnostic) => problems.push(diagnostic.at_if_none(instruction.span)),
             }
         }
@@ -74,12 +84,12 @@ pub(super) fn copies_from(stage: &Stage, names: &StageNames, count: usize) -> Re
 }
 
 /// Uses of a stage before it is defined, in stages that are built. Elsewhere they do no harm and are not a mistake.
-pub(super) fn out_of_order(stages: &[Stage], order: &[usize], names: &StageNames) -> Vec<Diagnostic> {
+pub(super) fn out_of_order(stages: &[Stage], order: &[usize], names: Names<'_>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for &index in order {
         for instruction in &stages[index].source.instructions {
             for named in named(&instruction.value) {
-                if let Ok(CopySource::Stage(source)) = source(index, named, names, stages.len())
+                if let Ok(CopySource::Stage(source)) = source(index, named, names)
                     && source > index
                 {
                     problems.push(defined_later(named).at_if_none(instruction.span));
@@ -99,25 +109,20 @@ fn defined_later(named: Named<'_>) -> Diagnostic {
 ///
 /// # Errors
 /// As [`source`], and for a stage that is defined later.
-pub(super) fn earlier_source(
-    stage: usize,
-    named: Named<'_>,
-    names: &StageNames,
-    count: usize,
-) -> Result<CopySource, Diagnostic> {
-    match source(stage, named, names, count)? {
+pub(super) fn earlier_source(stage: usize, named: Named<'_>, names: Names<'_>) -> Result<CopySource, Diagnostic> {
+    match source(stage, named, names)? {
         CopySource::Stage(index) if index > stage => Err(defined_later(named)),
         found => Ok(found),
     }
 }
 
 /// What a name means. A stage that is defined later is found too.
-fn source(stage: usize, named: Named<'_>, names: &StageNames, count: usize) -> Result<CopySource, Diagnostic> {
+fn source(stage: usize, named: Named<'_>, names: Names<'_>) -> Result<CopySource, Diagnostic> {
     let Named { name, word, by } = named;
     let refuse = |rule, message: String| Diagnostic::new(rule, message).at(word.span);
     let found = match by {
-        By::Copy => stage_of_copy(word, names, count)?,
-        By::Mount => names.get(&name.to_lowercase()).copied(),
+        By::Copy => stage_of_copy(word, names)?,
+        By::Mount => names.stages.get(&name.to_lowercase()).copied(),
     };
     match found {
         Some(source) if source == stage => {
@@ -131,10 +136,15 @@ fn source(stage: usize, named: Named<'_>, names: &StageNames, count: usize) -> R
         Some(source) => Ok(CopySource::Stage(source)),
         None if name == "scratch" => Ok(CopySource::Scratch),
         None => {
+            if let Ok(reference) = Reference::parse_normalized(name)
+                && let Some(context) = names.contexts.get(&context_name(&reference))
+            {
+                return Ok(CopySource::Context(context.clone()));
+            }
             let reference = Reference::parse_normalized(name).map_err(|error| {
                 let message = format!("`{name}` is neither a stage nor an image name: {error}");
                 let diagnostic = refuse(&rules::UNKNOWN_STAGE, message);
-                match closest(name, names.keys().map(String::as_str)) {
+                match closest(name, names.stages.keys().map(String::as_str)) {
                     Some(name) => diagnostic.hint(format!("did you mean the stage `{name}`?")),
                     None => diagnostic,
                 }
@@ -145,7 +155,7 @@ fn source(stage: usize, named: Named<'_>, names: &StageNames, count: usize) -> R
 }
 
 /// The stage that a COPY names, by its name or its number.
-fn stage_of_copy(word: &Word, names: &StageNames, count: usize) -> Result<Option<usize>, Diagnostic> {
+fn stage_of_copy(word: &Word, names: Names<'_>) -> Result<Option<usize>, Diagnostic> {
     let name = word.raw.as_str();
     let refuse = |rule, message: String| Diagnostic::new(rule, message).at(word.span);
     let nothing: BTreeMap<String, String> = BTreeMap::new();
@@ -155,9 +165,9 @@ fn stage_of_copy(word: &Word, names: &StageNames, count: usize) -> Result<Option
             .hint("define a stage with `FROM $NAME AS name` from a global ARG, and copy from that stage"));
     }
     match name.parse::<usize>() {
-        Ok(number) if number < count => Ok(Some(number)),
+        Ok(number) if number < names.count => Ok(Some(number)),
         Ok(number) => Err(refuse(&rules::UNKNOWN_STAGE, format!("there is no stage {number}"))
-            .hint(format!("the stages are numbered from 0 to {}", count.saturating_sub(1)))),
-        Err(_) => Ok(names.get(&name.to_lowercase()).copied()),
+            .hint(format!("the stages are numbered from 0 to {}", names.count.saturating_sub(1)))),
+        Err(_) => Ok(names.stages.get(&name.to_lowercase()).copied()),
     }
 }

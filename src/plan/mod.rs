@@ -15,10 +15,10 @@ mod stage;
 mod suspicious;
 
 pub(crate) use args::PROXY_ARGS;
-pub(crate) use stage::CHECK_ARG;
 pub use stage::{Base, CopySource, Request, Stage};
+pub(crate) use stage::{CHECK_ARG, context_name};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, MOST_MESSAGES, Severity};
 use crate::dockerfile::{Checks, Copy, Dockerfile, Instruction, Mount};
@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) checks: Checks,
     /// Names in lower case → the last stage of that name.
     names: StageNames,
+    /// Names that are given another meaning.
+    contexts: BTreeSet<String>,
 }
 
 /// Plans a build of `file`.
@@ -67,7 +69,7 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
         stages.push(stage);
     }
     for index in 0..stages.len() {
-        match copying::copies_from(&stages[index], &names, stages.len()) {
+        match copying::copies_from(&stages[index], known(&names, stages.len(), request)) {
             Ok(sources) => stages[index].copies_from = sources,
             Err(mut diagnostics) => problems.append(&mut diagnostics),
         }
@@ -91,11 +93,16 @@ pub fn plan(file: &Dockerfile, request: &Request) -> Result<Plan, Vec<Diagnostic
     let target =
         order::find_target(&stages, &names, request.target.as_deref()).map_err(|diagnostic| vec![diagnostic])?;
     let order = if request.every_stage { (0..stages.len()).collect() } else { order::order(&stages, target) };
-    let problems = copying::out_of_order(&stages, &order, &names);
+    let problems = copying::out_of_order(&stages, &order, known(&names, stages.len(), request));
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Plan { stages, target, order, global_args, escape, warnings, checks: file.checks.clone(), names })
+    let (checks, contexts) = (file.checks.clone(), request.contexts.clone());
+    Ok(Plan { stages, target, order, global_args, escape, warnings, checks, names, contexts })
+}
+
+fn known<'n>(stages: &'n StageNames, count: usize, request: &'n Request) -> copying::Names<'n> {
+    copying::Names { stages, count, contexts: &request.contexts }
 }
 
 impl Plan {
@@ -124,7 +131,8 @@ impl Plan {
     }
 
     fn source(&self, stage: usize, named: copying::Named<'_>) -> Result<CopySource, Diagnostic> {
-        copying::earlier_source(stage, named, &self.names, self.stages.len())
+        let known = copying::Names { stages: &self.names, count: self.stages.len(), contexts: &self.contexts };
+        copying::earlier_source(stage, named, known)
     }
 
     /// A stage and all that it needs, each after its own needs.

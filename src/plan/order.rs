@@ -35,7 +35,7 @@ pub(super) fn order(stages: &[Stage], target: usize) -> Vec<usize> {
         let stage = &stages[index];
         let base = match stage.base {
             Base::Stage(base) => Some(base),
-            Base::Scratch | Base::Image(_) => None,
+            Base::Scratch | Base::Image(_) | Base::Context(_) => None,
         };
         for need in stage.copies_from.iter().copied().chain(base) {
             if needed.insert(need) {

@@ -20,11 +20,21 @@ pub struct Request {
     /// What the image is to run on.
     pub platform: Platform,
     pub limits: Limits,
+    /// The names that are given another meaning, as [`context_name`] has them. What they mean is the matter of whoever builds.
+    pub contexts: BTreeSet<String>,
     /// Plan every stage, needed or not: what a person types at a prompt, they want to see.
     pub every_stage: bool,
 }
 
 impl Request {
+    /// The name of the context that an image's name, or that of a stage, means, if there is one.
+    pub(super) fn context(&self, name: &str) -> Option<&String> {
+        if self.contexts.is_empty() {
+            return None;
+        }
+        self.contexts.get(&context_name(&Reference::parse_normalized(name).ok()?))
+    }
+
     /// What a build argument says of the checks in place of the file.
     ///
     /// # Errors
@@ -46,6 +56,7 @@ impl Default for Request {
             build_args: BTreeMap::new(),
             platform: Platform::host(),
             limits: Limits::default(),
+            contexts: BTreeSet::new(),
             every_stage: false,
         }
     }
@@ -57,6 +68,8 @@ pub enum Base {
     Scratch,
     Stage(usize),
     Image(Reference),
+    /// What the user has the name stand for.
+    Context(String),
 }
 
 /// One stage of the Dockerfile, its FROM resolved.
@@ -96,6 +109,14 @@ pub enum CopySource {
     Image(Reference),
     /// `scratch`: nothing but an empty root.
     Scratch,
+    /// What the user has the name stand for.
+    Context(String),
+}
+
+/// The name of a context by which an image is replaced: as people type it, without `:latest`. `alpine` stands for `docker.io/library/alpine:latest`, too.
+pub(crate) fn context_name(reference: &Reference) -> String {
+    let name = reference.familiar();
+    name.strip_suffix(":latest").map(str::to_owned).unwrap_or(name)
 }
 
 /// Names in lower case → the last stage of that name.

@@ -29,7 +29,7 @@ const MOST_NEAR: usize = 100;
 fn near_stages(stages: &[Stage]) -> Vec<Diagnostic> {
     let base = |stage: &Stage| match stage.base {
         Base::Stage(index) => Some(index),
-        Base::Image(_) | Base::Scratch => None,
+        Base::Image(_) | Base::Scratch | Base::Context(_) => None,
     };
     let used: BTreeSet<usize> =
         stages.iter().flat_map(|stage| base(stage).into_iter().chain(stage.copies_from.iter().copied())).collect();
@@ -64,7 +64,7 @@ fn near_stages(stages: &[Stage]) -> Vec<Diagnostic> {
 /// `--platform` chooses among the images of one name. A stage and `scratch` are not images: BuildKit ignores it there too.
 fn needless_platform(stage: &Stage) -> Option<Diagnostic> {
     let what = match &stage.base {
-        Base::Image(_) => return None,
+        Base::Image(_) | Base::Context(_) => return None,
         Base::Scratch => "`scratch`",
         Base::Stage(_) => "a stage",
     };

@@ -54,6 +54,9 @@ impl View for Classic {
                 put(out, "", &line(&format!("Digest: {digest}")))?;
                 put(out, "", &line(&format!("Status: Downloaded newer image for {image}")))
             }
+            EventKind::NamedContext { name, stands_for } => {
+                put(out, "", &format!("`{}` stands for {}", line(name), line(stands_for)))
+            }
             EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
                 let (name, image) = (line(name), line(image));
                 put(out, "", &format!("{name} is not in the store: the built-in {image} is used instead"))

@@ -104,6 +104,9 @@ impl View for Plain {
                 let layers = units::count(layers.len() as u64, "layer");
                 say(out, number, "pulled", &format!("{}@{digest}, {layers}", line(image)))
             }
+            EventKind::NamedContext { name, stands_for } => {
+                put(out, &format!("#{number} "), &format!("`{}` stands for {}", line(name), line(stands_for)))
+            }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 let (image, layers) = (line(image), units::count(*layers as u64, "layer"));
                 if let Some(name) = stands_in_for {

@@ -20,6 +20,7 @@ impl View for Quiet {
             | EventKind::StepStarted
             | EventKind::Expanded { .. }
             | EventKind::Pulled { .. }
+            | EventKind::NamedContext { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::LayerFetched { .. }

@@ -134,6 +134,16 @@ fn place(event: &Event) -> String {
     event.step.as_ref().map(place).unwrap_or_default()
 }
 
+impl Tty {
+    /// Nothing more is printed.
+    fn end_output(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.tail.push(stream, &self.program.rest(stream));
+        }
+        self.tail.end();
+    }
+}
+
 /// What the step of an event is called.
 fn title(event: &Event) -> String {
     let instruction = event.step.as_ref().map(|step| line(&step.instruction).into_owned()).unwrap_or_default();
@@ -166,6 +176,9 @@ impl View for Tty {
             EventKind::Pulled { image, layers, .. } => {
                 lasting(&format!("pulled {}: {}", line(image), units::count(layers.len() as u64, "layer")), out)
             }
+            EventKind::NamedContext { name, stands_for } => {
+                lasting(&format!("`{}` stands for {}", line(name), line(stands_for)), out)
+            }
             EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
                 let (name, image) = (line(name), line(image));
                 lasting(&format!("{name} is not in the store: the built-in {image} is used instead"), out)
@@ -177,10 +190,7 @@ impl View for Tty {
                 Ok(())
             }
             EventKind::ContainerEnded { .. } => {
-                for stream in [Stream::Stdout, Stream::Stderr] {
-                    self.tail.push(stream, &self.program.rest(stream));
-                }
-                self.tail.end();
+                self.end_output();
                 Ok(())
             }
             EventKind::Committed { outcome, milliseconds, .. } => self.committed(event, *outcome, *milliseconds, out),

@@ -90,7 +90,7 @@ fn is_from_scratch(stages: &[layerlab::plan::Stage], stage: usize) -> bool {
     match stages[stage].base {
         layerlab::plan::Base::Scratch => true,
         layerlab::plan::Base::Stage(base) => is_from_scratch(stages, base),
-        layerlab::plan::Base::Image(_) => false,
+        layerlab::plan::Base::Image(_) | layerlab::plan::Base::Context(_) => false,
     }
 }
 

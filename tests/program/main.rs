@@ -33,6 +33,7 @@ mod modes;
 mod mounts;
 mod moved;
 mod moving;
+mod named_contexts;
 mod nameless;
 mod neighbours;
 mod networks;

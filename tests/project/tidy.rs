@@ -359,6 +359,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "dockerfile",
             "document",
             "errno",
+            "git",
             "hidden",
             "http",
             "images",

@@ -24,6 +24,22 @@ pub(crate) enum Input<'a> {
 /// [`Error::NotImages`] for what is something else; [`Error::Missing`], [`Error::Invalid`] and [`Error::Platform`] for an archive that
 /// can't be used; [`Error::Document`] and [`Error::Layer`] for what goes beyond a limit; [`Error::Io`] and [`Error::Store`].
 pub(crate) fn load(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
+    let images = bring(store, input, tag)?;
+    store.name_all(images.iter().map(|image| (&image.manifest, image.names.as_slice())))?;
+    Ok(images)
+}
+
+/// Takes the images of an OCI layout, or only those with a tag, into the store. They get no names.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn take(store: &Store, folder: &Path, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
+    let images = bring(store, Input::Path(folder), tag)?;
+    store.name_all(images.iter().map(|image| (&image.manifest, &[][..])))?;
+    Ok(images)
+}
+
+fn bring(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
     let contents = match input {
         Input::Path(path) if path.is_dir() => Contents::of_folder(store, path)?,
         Input::Path(path) => Contents::of_archive(store, path, File::open(path).map_err(Error::io("open", path))?)?,
@@ -48,6 +64,5 @@ pub(crate) fn load(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result
     for image in images.iter_mut().rev() {
         image.names.retain(|name| taken.insert(name.clone()));
     }
-    store.name_all(images.iter().map(|image| (&image.manifest, image.names.as_slice())))?;
     Ok(images)
 }

@@ -34,7 +34,7 @@ mod tarball;
 use std::path::{Path, PathBuf};
 
 pub(crate) use file::write_whole;
-pub(crate) use load::{Input, load};
+pub(crate) use load::{Input, load, take};
 pub(crate) use loaded::prove;
 pub(crate) use location::{Location, put};
 pub(crate) use save::{Format, save};

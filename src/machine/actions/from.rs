@@ -13,8 +13,8 @@ use crate::machine::event::EventKind;
 use crate::machine::noted::Noted;
 use crate::machine::state::{SCRATCH, StageStates};
 use crate::machine::{Error, Options, State, Unsupported, supported};
-use crate::oci::{ChainId, Digest, ImageConfig, Platform, Reference};
-use crate::plan::{Base, Plan};
+use crate::oci::{ChainId, Digest, ImageConfig, Layer, Platform, Reference};
+use crate::plan::{self, Base, Plan};
 use crate::registry::{Stage, Stages};
 use crate::source::SourceFile;
 use crate::store::Store;
@@ -40,6 +40,16 @@ pub(crate) struct Search<'m> {
     pub(crate) options: &'m Options,
     pub(crate) fetch: Fetching,
     pub(crate) noted: &'m Noted,
+}
+
+/// What a stage begins with where the user has its name stand for something else.
+#[derive(Clone, Debug)]
+pub(crate) enum Basis {
+    Scratch,
+    Image(Reference),
+    Files(Layer),
+    /// It is only foreseen.
+    ToCome,
 }
 
 /// Whether an image that is not in the store is made or pulled.
@@ -113,7 +123,8 @@ pub(crate) enum Known {
     Open(String),
 }
 
-/// Resolves the FROM of a stage; `stage_state` gives the last state of an earlier one.
+/// Resolves the FROM of a stage; `stage_state` gives the last state of an earlier one, `named` is what a name means that the user has given
+/// another meaning.
 ///
 /// # Errors
 /// The image is not there or not for the platform, or a trigger of it can't be used.
@@ -122,22 +133,24 @@ pub(crate) fn resolve(
     plan: &Plan,
     search: Search<'_>,
     stage_state: StageStates<'_>,
+    named: Option<Basis>,
 ) -> Result<Start, Error> {
     let planned = &plan.stages[stage];
+    let platform = &search.options.request.platform;
     let mut start = match &planned.base {
-        Base::Scratch => scratch(&search.options.request.platform),
-        Base::Image(reference) => {
-            let explicit = if planned.asks_for_platform { Wanted::Only } else { Wanted::Rather };
-            match image(reference, &planned.platform, explicit, search) {
-                Err(Error::Image(images::Error::NotMade { image, before, config, stands_in_for })) => {
-                    to_be_made(image, before, *config, stands_in_for)
-                }
-                Err(Error::Image(images::Error::NotPulled { image })) => {
-                    to_be_pulled(image, &search.options.request.platform)
-                }
-                start => start?,
+        Base::Scratch => scratch(platform),
+        Base::Image(reference) => base_image(reference, planned, search)?,
+        Base::Context(name) => match named {
+            Some(Basis::Scratch) => scratch(platform),
+            Some(Basis::Image(reference)) => {
+                let start = base_image(&reference, planned, search)?;
+                // A digest is told already.
+                let image = if reference.has_digest() { reference.familiar_name() } else { start.image };
+                Start { image, ..start }
             }
-        }
+            Some(Basis::Files(layer)) => of_files(name, layer, platform),
+            Some(Basis::ToCome) | None => to_come(name.clone(), "read", platform),
+        },
         Base::Stage(index) => {
             let base = stage_state(*index).expect("stages are built in order");
             Start::new((*base).clone(), plan.stages[*index].label())
@@ -147,6 +160,20 @@ pub(crate) fn resolve(
     let recorded = std::mem::take(&mut start.state.settings.on_build);
     start.triggers = triggers(recorded.iter().map(|text| &**text), search.options)?;
     Ok(start)
+}
+
+/// The image of a stage, or what is known of it before it is there.
+fn base_image(reference: &Reference, planned: &plan::Stage, search: Search<'_>) -> Result<Start, Error> {
+    let explicit = if planned.asks_for_platform { Wanted::Only } else { Wanted::Rather };
+    match image(reference, &planned.platform, explicit, search) {
+        Err(Error::Image(images::Error::NotMade { image, before, config, stands_in_for })) => {
+            Ok(to_be_made(image, before, *config, stands_in_for))
+        }
+        Err(Error::Image(images::Error::NotPulled { image })) => {
+            Ok(to_come(image, "pulled", &search.options.request.platform))
+        }
+        start => start,
+    }
 }
 
 /// The instructions that a base has recorded for builds FROM it.
@@ -217,11 +244,20 @@ fn to_be_made(image: String, before: Before, config: ImageConfig, stands_in_for:
     Start { files, ..Start::new(state, image).standing_in_for(stands_in_for) }
 }
 
-/// What is known of an image that a registry has: nothing before it is pulled.
-fn to_be_pulled(image: String, platform: &Platform) -> Start {
-    let state = State::first(ImageConfig::empty(platform), Vec::new(), format!("{image}, not pulled yet"), None);
-    let files = Known::Open(format!("`{image}` would first be pulled"));
-    Start { files, ..Start::new(state, image) }
+/// What is known of an image that a registry has, and of files that lie elsewhere: nothing before they are here.
+fn to_come(name: String, how: &str, platform: &Platform) -> Start {
+    let state = State::first(ImageConfig::empty(platform), Vec::new(), format!("{name}, not {how} yet"), None);
+    let files = Known::Open(format!("`{name}` would first be {how}"));
+    Start { files, ..Start::new(state, name) }
+}
+
+/// A stage that begins with files.
+fn of_files(name: &str, layer: Layer, platform: &Platform) -> Start {
+    let mut image = ImageConfig::empty(platform);
+    image.config.working_dir = "/".into();
+    image.rootfs.diff_ids.push(layer.diff_id);
+    let identity = ChainId::of(&image.rootfs.diff_ids).map_or(SCRATCH.into(), |chain| chain.to_string());
+    Start::new(State::first(image, vec![layer], identity, None), name.to_owned())
 }
 
 fn trigger(number: usize, text: &str) -> Result<Located<Instruction>, Error> {

@@ -14,5 +14,6 @@ pub(crate) mod command;
 pub(crate) mod configure;
 pub(crate) mod copy;
 pub(crate) mod from;
+pub(crate) mod named;
 pub(super) mod run;
 pub(crate) mod workdir;

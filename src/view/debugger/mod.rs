@@ -106,6 +106,9 @@ impl View for Blocks {
                 };
                 write!(out, "{}", layout.row("pull", &text))
             }
+            EventKind::NamedContext { name, stands_for } => {
+                write!(out, "{}", layout.row("context", &format!("`{name}` stands for {stands_for}")))
+            }
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     write!(

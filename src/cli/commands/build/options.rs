@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::contexts;
 use super::given::GivenOptions;
 use super::sharing::ImportOptions;
 use crate::cli::failure::Failure;
@@ -48,6 +49,9 @@ pub(crate) struct BuildOptions {
     /// When registries are asked for base images: `always`, `missing`, `newer` or `never`; without a word `always`
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "always")]
     pub(crate) pull: Option<String>,
+    /// Have a name of FROM and `--from` stand for a folder, `docker-image://NAME`, `oci-layout://FOLDER:TAG`, or a git repository
+    #[arg(long, value_name = "NAME=PLACE")]
+    pub(crate) build_context: Vec<String>,
     /// The network of RUN: `host` or `none`
     #[arg(long, value_name = "MODE")]
     pub(crate) network: Option<Mode>,
@@ -106,6 +110,7 @@ impl BuildOptions {
             }
             labels.insert(name.to_owned(), value.to_owned());
         }
+        let contexts = contexts::parse(&self.build_context)?;
         let hostname = build_args.get("BUILDKIT_SANDBOX_HOSTNAME").or(self.hostname.as_ref());
         let hostname = hostname.map(|name| Hostname::parse(name)).transpose()?;
         let cache = match (self.no_cache, self.no_cache_filter.as_slice()) {
@@ -119,12 +124,14 @@ impl BuildOptions {
                 build_args,
                 platform: self.platform()?,
                 limits: limits.clone(),
+                contexts: contexts.keys().cloned().collect(),
                 every_stage: false,
             },
             cache,
             caches: self.caches.open(store)?,
             arrival: Arrival::WhenNeeded,
             stand_ins: self.stand_ins,
+            contexts,
             pull: pulling::rule(self.pull.as_deref())?,
             labels,
             network: self.network.map_or(Network::Default, Mode::network),

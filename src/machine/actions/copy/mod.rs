@@ -15,8 +15,8 @@ pub(crate) mod obstacle;
 pub(crate) mod owner;
 pub(crate) mod placed;
 pub(crate) mod placement;
-mod remote;
-mod repository;
+pub(crate) mod remote;
+pub(crate) mod repository;
 pub(crate) mod selection;
 mod transfer;
 
@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::from::{self, Search};
+use super::named;
 use crate::cache::{self, Ingredient};
 use crate::context::glob;
 use crate::diagnostic::Diagnostic;
@@ -105,6 +106,10 @@ impl Surroundings<'_> {
                     Diagnostic::new(&rules::STAGE_DEFINED_LATER, message)
                 })?;
                 (self.inputs.tree(&state)?, cache::Origin::Stage(label))
+            }
+            CopySource::Context(name) => {
+                let tree = named::files(name, &stages[stage].platform, self.search, self.inputs)?;
+                (tree, cache::Origin::Named(name.clone()))
             }
             CopySource::Image(reference) => {
                 let state = from::image_state(reference, &stages[stage].platform, self.search)?;

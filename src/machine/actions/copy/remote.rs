@@ -40,6 +40,19 @@ pub(super) fn obtain(
     search: Search<'_>,
     inputs: &Inputs,
 ) -> Result<Selection, Error> {
+    Ok(Selection::of_file(&address.file_name(), file(address, expected, search, inputs)?))
+}
+
+/// The file of a URL, without a name.
+///
+/// # Errors
+/// As [`obtain`].
+pub(crate) fn file(
+    address: &Address,
+    expected: Option<Digest>,
+    search: Search<'_>,
+    inputs: &Inputs,
+) -> Result<Node, Error> {
     let url = address.as_str();
     let found = match inputs.downloaded(url).filter(|found| expected.is_none_or(|expected| expected == found.digest)) {
         Some(found) => found,
@@ -52,8 +65,7 @@ pub(super) fn obtain(
     let mtime = found.modified.as_deref().and_then(parse_http_date).unwrap_or(0);
     let place = Place::Blob { blob: Arc::new(found.digest), offset: 0 };
     let metadata = Metadata { mtime, ..Metadata::root_owned(0o600) };
-    let node = Node::new(metadata, Kind::File(Content { size: found.bytes, place }));
-    Ok(Selection::of_file(&address.file_name(), node))
+    Ok(Node::new(metadata, Kind::File(Content { size: found.bytes, place })))
 }
 
 /// What the URL has now, as far as that has to be found out.

@@ -24,7 +24,7 @@ use crate::machine::actions::from::{Fetching, Search};
 use crate::machine::inputs::Inputs;
 use crate::oci::{Descriptor, DiffId, Layer, media_type};
 use crate::registry::When;
-use crate::tree::{Kind, TreePath};
+use crate::tree::{Kind, Tree, TreePath};
 
 /// What a source of ADD is.
 #[derive(Debug)]
@@ -45,6 +45,15 @@ pub(super) fn obtain(
     search: Search<'_>,
     inputs: &Inputs,
 ) -> Result<Obtained, Error> {
+    let (tree, commit) = files(source, keep, search, inputs)?;
+    Ok(Obtained { selection: Selection::of_whole(&tree, excludes)?, commit })
+}
+
+/// The files of a repository as a tree, and their commit.
+///
+/// # Errors
+/// As [`obtain`].
+pub(crate) fn files(source: &Source, keep: Keep, search: Search<'_>, inputs: &Inputs) -> Result<(Tree, String), Error> {
     let name = kept_name(source, keep);
     let found = match inputs.downloaded(&name).filter(|found| is_expected(source, found)) {
         Some(found) => found,
@@ -72,8 +81,7 @@ pub(super) fn obtain(
             None => return Err(refuse("is not there").into()),
         }
     }
-    let files = tree.subtree(&folder).unwrap_or_default();
-    Ok(Obtained { selection: Selection::of_whole(&files, excludes)?, commit: commit(&found).to_owned() })
+    Ok((tree.subtree(&folder).unwrap_or_default(), commit(&found).to_owned()))
 }
 
 /// What is kept is found again by this: all that its files depend on besides the commit.
