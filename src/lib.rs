@@ -26,6 +26,7 @@
 //! 15. [`upkeep`]: whether the store is intact, and what in it may be removed
 //! 16. [`machine`]: the machine that takes one step after another
 //! 17. [`debugger`]: the debugger without a user interface: it steps, goes back, compares and explains, in plain data
+//!     and [`lesson`]: tutorials whose commands are run, and compared with what they show
 //! 18. [`view`]: what people and programs see of the machine's events and of the debugger's data
 //! 19. [`repl`]: the debugger's prompt
 //! 20. [`cli`]: the command line
@@ -52,6 +53,7 @@ pub mod hidden;
 pub(crate) mod http;
 pub mod images;
 pub mod layer;
+pub(crate) mod lesson;
 pub mod limits;
 pub(crate) mod link;
 pub mod machine;

@@ -11,7 +11,8 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Common Commands",
         &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"],
     ),
-    ("Step by step", &["step", "plan", "parse", "explain"]),
+    ("Step by step", &["step", "plan", "builds", "parse", "explain"]),
+    ("Learn and teach", &["verify"]),
     ("Management Commands", &["container", "image", "network", "volume", "system", "store", "prune"]),
 ];
 

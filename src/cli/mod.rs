@@ -33,8 +33,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{
-    build, container, explain, image, inspect, network, oci, parse, registry as registries, shell, store, system,
-    volume,
+    build, container, explain, image, inspect, lesson, network, oci, parse, registry as registries, shell, store,
+    system, volume,
 };
 use self::explaining::Explainable;
 use self::failure::Failure;
@@ -74,6 +74,8 @@ enum Command {
     Build(build::build::Build),
     /// Predict which steps would hit the cache, without running them
     Plan(build::plan::Plan),
+    /// List past builds, or the steps of one: which were hits, which missed, and how long they took
+    Builds(build::builds::Builds),
     /// Print the syntax tree of a Dockerfile
     Parse(parse::Parse),
     /// Run a command in a new container
@@ -182,6 +184,8 @@ enum Command {
     Bundle(container::bundle::Bundle),
     /// Be the runtime of Podman, Docker or containerd, in the place of runc
     Oci(oci::Oci),
+    /// Run the commands of Markdown tutorials, and compare what they print with what the pages show
+    Verify(lesson::verify::Verify),
     /// Explain an instruction, a word, the built-in base image, or a container as it is now
     Explain(explain::Explain),
     /// The file server of the built-in web image
@@ -289,6 +293,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Step(command) => command.run(&world()?, ui),
         Command::Build(command) => command.run(&world()?, ui),
         Command::Plan(command) => command.run(&world()?, ui),
+        Command::Builds(command) => command.run(&*world()?, ui),
         Command::Run(command) => command.run(&world()?, ui),
         Command::Create(command) => command.tell(ui, |command| command.run(&world()?, ui)),
         Command::Start(command) => command.tell(ui, |command| command.run(&world()?, ui)),
@@ -340,6 +345,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Network(command) => command.run(&world()?, ui),
         Command::Bundle(command) => command.run(&world()?),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
+        Command::Verify(command) => command.run(ui),
         Command::Explain(command) => command.run(world, ui),
     }
 }

@@ -13,6 +13,7 @@ mod base64;
 pub(crate) mod classic;
 pub(crate) mod debugger;
 pub(crate) mod deeds;
+pub(crate) mod drift;
 mod files;
 mod frame;
 pub(crate) mod json;

@@ -64,4 +64,5 @@ mod transcripts;
 mod transports;
 mod tutorial;
 mod tutorial_registry;
+mod verifying;
 mod volumes;

@@ -21,6 +21,16 @@ const LIBRARIES: &[Only] = &[
         because: "only the parser knows how a text is parsed; the others see the syntax tree",
     },
     Only {
+        library: "pulldown_cmark",
+        places: &["src/lesson/page.rs"],
+        because: "a page is read in one place; the others see its blocks",
+    },
+    Only {
+        library: "rustix",
+        places: &["src/lesson/"],
+        because: "the terminal and the process group of a page's commands",
+    },
+    Only {
         library: "gotmpl",
         places: &["src/view/template/"],
         because: "templates are bounded and their mistakes explained in one place",
@@ -308,6 +318,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
+    ("lesson", &["diagnostic", "errno", "limits", "progress"]),
     (
         "view",
         &[
@@ -317,6 +328,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "deeds",
             "diagnostic",
             "http",
+            "lesson",
             "machine",
             "oci",
             "progress",
@@ -364,6 +376,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "http",
             "images",
             "layer",
+            "lesson",
             "limits",
             "machine",
             "oci",

@@ -5,6 +5,7 @@ pub(super) mod container;
 pub(super) mod explain;
 pub(super) mod image;
 pub(super) mod inspect;
+pub(super) mod lesson;
 pub(super) mod network;
 pub(super) mod oci;
 pub(super) mod parse;

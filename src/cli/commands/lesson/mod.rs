@@ -1,0 +1,3 @@
+//! Commands about lessons and tutorials.
+
+pub(in crate::cli) mod verify;

@@ -1,0 +1,124 @@
+//! `layerlab verify`: whether tutorials do what they show.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::interrupts;
+use crate::cli::preferences;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::document::{self, Links};
+use crate::errno;
+use crate::lesson::{self, OnPages, Page, Replay};
+use crate::limits::Limits;
+use crate::progress::Interrupt;
+use crate::source::SourceFile;
+use crate::view::drift;
+
+/// Run the commands of Markdown tutorials, and compare what they print with what the pages show.
+///
+/// Each page is run in a fresh folder with an empty store: block by block, commands after `$ ` as if you typed them, with `docker` and `layerlab`
+/// standing for this program. Ids, dates, ages and large sizes may differ; `…` stands for anything.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A file called lesson.md is run with a copy of its folder.\n\nThe commands of a page are run as you, and can do what you can do: read a page that is not yours first."
+)]
+pub(crate) struct Verify {
+    /// The pages
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Rewrite the blocks with what was printed
+    #[arg(long)]
+    update: bool,
+    /// Copy this file or folder into the folder where commands run (can be given several times)
+    #[arg(long, value_name = "PATH")]
+    with: Vec<PathBuf>,
+    /// How long a command may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+    /// How many pages are run at the same time (default: one for each processor)
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Verify {
+    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
+        let interrupt = Interrupt::new()
+            .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
+        interrupts::catch(&interrupt);
+        let limits = preferences()?.limits;
+        let pages = self.files.iter().map(|file| read(file, &limits)).collect::<Result<Vec<Page>, Failure>>()?;
+        let patience = Duration::from_secs(self.timeout);
+        let options = lesson::Options { with: self.with.clone(), patience, is_update: self.update, interrupt };
+        let mut is_right = true;
+        for (page, replay) in pages.iter().zip(replay_all(&pages, &options, self.jobs)) {
+            is_right &= self.show(page, &replay?, ui)?;
+        }
+        if is_right { Ok(()) } else { Err(Failure::status(1)) }
+    }
+
+    /// Shows what was found on a page, and rewrites it where that is asked for; says whether all is as it is shown.
+    fn show(&self, page: &Page, replay: &Replay, ui: &Ui) -> Result<bool, Failure> {
+        let mut out = ui.out();
+        let path = Path::new(&page.name);
+        let is_written = self.update && replay.updated != page.text;
+        if is_written {
+            // Beside it first: a page is never half written.
+            let failed = |error| Diagnostic::error(format!("can't write {}: {}", page.name, errno::describe(&error)));
+            let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+            file.write_all(replay.updated.as_bytes()).map_err(failed)?;
+            let modes = path.metadata().map_err(failed)?.permissions();
+            file.as_file().set_permissions(modes).map_err(failed)?;
+            file.persist(path).map_err(|error| failed(error.error))?;
+        }
+        out.write_all(drift::report(ui.palette, page, replay, self.update).as_bytes())?;
+        Ok(replay.troubles.is_empty() && (self.update || replay.found == page.text))
+    }
+}
+
+/// Reads a page.
+fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
+    let text = document::read(path, limits.bound(&lesson::PAGE), Links::Follow)?;
+    let name = path.display().to_string();
+    let source = SourceFile::from_bytes(name.clone(), &text).map_err(|error| {
+        let hint = error.hint();
+        Diagnostic::error(error.to_string()).hint(hint)
+    })?;
+    Ok(Page::parse(&name, &source.text)?)
+}
+
+/// Replays several pages, some at a time; the results are in their order.
+fn replay_all(
+    pages: &[Page],
+    options: &lesson::Options,
+    jobs: Option<NonZeroUsize>,
+) -> Vec<Result<Replay, lesson::Error>> {
+    let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let on_pages = Mutex::new(OnPages::default());
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Replay, lesson::Error>>>> = pages.iter().map(|_| Mutex::default()).collect();
+    let work = || {
+        while let Some((page, result)) = {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            pages.get(number).zip(results.get(number))
+        } {
+            let replay = lesson::replay(page, options, &on_pages);
+            *result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(replay);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(pages.len()) {
+            scope.spawn(work);
+        }
+    });
+    let taken = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    results.into_iter().filter_map(taken).collect()
+}

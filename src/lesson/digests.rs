@@ -1,0 +1,133 @@
+//! Ids and digests in lines of text. They differ from machine to machine, but where a page has the same one twice, the same is printed twice.
+//!
+//! The first twelve digits decide: that is what lists show.
+
+use std::collections::BTreeMap;
+
+/// Cuts a text into runs of hexadecimal digits and what is between them; `true` for a run that is a digest or an id: twelve
+/// digits or more, or at least four after `sha256:`.
+pub(super) fn parts(text: &str) -> Vec<(&str, bool)> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    let mut after_name = false;
+    while !rest.is_empty() {
+        let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+        let starts_with_digit = rest.starts_with(is_digit);
+        let end = rest.find(|letter| is_digit(letter) != starts_with_digit).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        parts.push((part, starts_with_digit && (end >= 12 || (after_name && end >= 4))));
+        after_name = part == ":" && text[..text.len() - after.len()].ends_with("sha256:");
+        rest = after;
+    }
+    parts
+}
+
+fn of(line: &str) -> Vec<&str> {
+    parts(line).into_iter().filter(|(_, is_digest)| *is_digest).map(|(part, _)| part).collect()
+}
+
+/// The digests of two lines, place by place; none where the lines have different numbers of them.
+pub(super) fn pairs<'l>(shown: &'l str, printed: &'l str) -> Vec<(&'l str, &'l str)> {
+    let (shown, printed) = (of(shown), of(printed));
+    if shown.len() == printed.len() { shown.into_iter().zip(printed).collect() } else { Vec::new() }
+}
+
+/// A line as it is shown, with the digests that were printed.
+pub(super) fn replaced(shown: &str, printed: &str) -> String {
+    let mut pairs = pairs(shown, printed).into_iter().peekable();
+    let part = |(part, is_digest): (&str, bool)| match pairs.peek() {
+        Some((shown, printed)) if is_digest && *shown == part => {
+            let printed = printed.get(..shown.len()).unwrap_or(printed).to_owned();
+            pairs.next();
+            printed
+        }
+        Some(_) | None => part.to_owned(),
+    };
+    parts(shown).into_iter().map(part).collect()
+}
+
+/// The first digits by which a digest is known to readers.
+fn known_by(digest: &str) -> Option<&str> {
+    digest.get(..12)
+}
+
+/// What the digests that a page shows were when its commands ran.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeMap<String, String>);
+
+impl Known {
+    /// Notes the digests of a line that is shown, and of the one that was printed in its place.
+    pub(super) fn note(&mut self, shown: &str, printed: &str) {
+        self.0.extend(pairs(shown, printed).into_iter().map(|(shown, printed)| (shown.to_owned(), printed.to_owned())));
+    }
+
+    /// A text as somebody writes it who has the printed digests before him. The beginning of a digest will do.
+    pub(super) fn as_printed(&self, text: &str) -> String {
+        translated(text, |part| {
+            let (_, printed) = self.0.iter().find(|(shown, _)| shown.starts_with(part))?;
+            Some(printed.get(..part.len()).unwrap_or(printed))
+        })
+    }
+
+    /// A text that was printed with the digests that the page has for those in it.
+    pub(super) fn as_shown(&self, text: &str) -> String {
+        translated(text, |part| {
+            let (shown, _) = self.0.iter().find(|(_, printed)| printed.starts_with(part))?;
+            Some(shown.get(..part.len()).unwrap_or(shown))
+        })
+    }
+}
+
+/// A text with other digests, where there are others.
+fn translated<'k>(text: &str, other: impl Fn(&str) -> Option<&'k str>) -> String {
+    let part = |(part, is_digest): (&str, bool)| match is_digest.then(|| other(part)).flatten() {
+        Some(other) => other.to_owned(),
+        None => part.to_owned(),
+    };
+    parts(text).into_iter().map(part).collect()
+}
+
+/// The digests of several pages: what is one when it is printed is one on all pages, and two are two.
+#[derive(Debug, Default)]
+pub(crate) struct OnPages {
+    printed: BTreeMap<String, (String, String)>,
+    shown: BTreeMap<String, (String, String)>,
+}
+
+impl OnPages {
+    /// Notes what a page shows for what was printed; says with which other page that does not agree.
+    pub(super) fn note(&mut self, page: &str, shown: &str, printed: &str) -> Option<String> {
+        let (shown, printed) = (known_by(shown)?, known_by(printed)?);
+        let (before, place) = self.printed.entry(shown.into()).or_insert_with(|| (printed.into(), page.into()));
+        if before != printed {
+            return Some(format!("`{shown}` stands for another digest in {place}"));
+        }
+        let (before, place) = self.shown.entry(printed.into()).or_insert_with(|| (shown.into(), page.into()));
+        (before != shown).then(|| format!("`{shown}` is shown as `{before}` in {place}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_of_a_page_become_those_that_were_printed() {
+        let mut known = Known::default();
+        known.note("id 684c9edb1c1d0000, sha256:5f0e…", "id 111122223333444455, sha256:6666…");
+        assert_eq!(known.as_printed("jq . blobs/684c9edb1c1d*"), "jq . blobs/111122223333*");
+        assert_eq!(known.as_printed("cat decade sha256:5f0e"), "cat decade sha256:6666");
+        assert_eq!(known.as_shown("id 111122223333"), "id 684c9edb1c1d");
+        assert_eq!(replaced("→ state 684c9edb1c1d …", "→ state 111122223333 now"), "→ state 111122223333 …");
+    }
+
+    #[test]
+    fn a_digest_is_the_same_on_all_pages() {
+        let mut pages = OnPages::default();
+        let mut is_right = |page, shown, printed| pages.note(page, shown, printed).is_none();
+        assert!(is_right("a", "684c9edb1c1d", "111122223333"));
+        assert!(is_right("b", "684c9edb1c1d0000", "1111222233334444"));
+        assert!(!is_right("b", "684c9edb1c1d", "111122223334"));
+        assert!(!is_right("b", "684c9edb1c1e", "111122223333"));
+    }
+}

@@ -1,0 +1,191 @@
+//! Whether a line that was printed is the line that a page shows.
+//!
+//! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages (`2 minutes ago`), large
+//! sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands for anything in its line, and alone in a line for any
+//! number of lines.
+
+use super::digests;
+
+/// Stands for anything.
+const ANYTHING: char = '…';
+
+const UNITS: [&str; 7] = ["second", "minute", "hour", "day", "week", "month", "year"];
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const LARGE: [&str; 6] = ["MB", "GB", "TB", "MiB", "GiB", "TiB"];
+
+/// Whether a line that is shown fits a line that was printed.
+pub(super) fn fits(shown: &str, printed: &str) -> bool {
+    let (shown, printed) = (kinds(shown), kinds(printed));
+    let parts: Vec<&str> = shown.split(ANYTHING).collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return shown == printed };
+    let Some(mut rest) = printed.strip_prefix(first) else { return false };
+    for part in middle {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed.
+pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, usize)>> {
+    let is_any = |line: &String| line.trim() == ANYTHING.to_string();
+    let mut pairs = Vec::new();
+    let (mut at, mut to) = (0, 0);
+    // The last `…`: its number, how far it reaches, and the pairs before it. It takes one more line each time that what follows does not fit.
+    let mut last: Option<(usize, usize, usize)> = None;
+    while to < printed.len() {
+        if at < shown.len() && is_any(&shown[at]) {
+            last = Some((at, to, pairs.len()));
+            at += 1;
+        } else if at < shown.len() && fits(&shown[at], &printed[to]) {
+            pairs.push((at, to));
+            (at, to) = (at + 1, to + 1);
+        } else {
+            let (star, reached, count) = last?;
+            pairs.truncate(count);
+            last = Some((star, reached + 1, count));
+            (at, to) = (star + 1, reached + 1);
+        }
+    }
+    shown[at..].iter().all(is_any).then_some(pairs)
+}
+
+/// The lines that were printed, as they would be shown: each that fits a line of the page in that line's form.
+pub(super) fn likened(
+    shown: &[String],
+    printed: &[String],
+    fitting: impl Fn(&str, &str) -> String,
+    other: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let mut shown: Vec<&String> = shown.iter().filter(|line| line.trim() != "…").collect();
+    let line = |printed: &String| match shown.iter().position(|shown| fits(shown, printed)) {
+        Some(place) => fitting(shown.remove(place), printed),
+        None => other(printed),
+    };
+    printed.iter().map(line).collect()
+}
+
+/// A line with the kinds of those words of it that differ each time.
+fn kinds(line: &str) -> String {
+    let text: String =
+        digests::parts(line).iter().map(|(part, is_digest)| if *is_digest { "HEX" } else { part }).collect();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut kinds: Vec<&str> = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((word, after)) = rest.split_first() {
+        let (kind, length) = kind(rest, kinds.last().copied()).unwrap_or((word, 1));
+        kinds.push(kind);
+        rest = rest.get(length..).unwrap_or(after);
+    }
+    kinds.join(" ")
+}
+
+/// The kind of what the words begin with, and how many of them it takes.
+fn kind<'w>(words: &[&'w str], before: Option<&str>) -> Option<(&'w str, usize)> {
+    if let Some(length) = date(words) {
+        return Some(("DATE", length));
+    }
+    if let Some(length) = span(words) {
+        let ends = words.get(length).is_some_and(|next| next.trim_end_matches([',', '.', ';']) == "ago");
+        if ends || before == Some("Up") {
+            return Some(("AGE", length));
+        }
+    }
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let word = *words.first()?;
+    let unit = word.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    if unit.len() < word.len() && LARGE.contains(&unit.trim_end_matches([',', ')', ':'])) {
+        return Some(("SIZE", 1));
+    }
+    let is_size = |next: &&str| LARGE.iter().any(|unit| next.trim_end_matches([',', '.', ')', ':']) == *unit);
+    if is_number(word) && words.get(1).is_some_and(is_size) {
+        return Some(("N", 1));
+    }
+    None
+}
+
+/// How many words a stretch of time takes: `2 minutes`, `About an hour`, `Less than a second`.
+fn span(words: &[&str]) -> Option<usize> {
+    let count = match words {
+        ["Less", "than", "a", ..] => 3,
+        ["About", "a" | "an", ..] => 2,
+        [number, ..] if number.trim_start_matches('(').parse::<u64>().is_ok() => 1,
+        _ => return None,
+    };
+    let unit = words.get(count)?.trim_end_matches(')').trim_end_matches('s');
+    UNITS.contains(&unit).then_some(count + 1)
+}
+
+/// How many words a date takes: `2026-11-29T10:00:00Z`, `2026-11-29 10:00:00`, `Sun Feb 24 04:45:08 UTC 2019`, `10:00:00`.
+fn date(words: &[&str]) -> Option<usize> {
+    let first = words.first()?.trim_matches(['"', ',']);
+    let shape = |word: &str| -> String {
+        word.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect()
+    };
+    let is_time = |word: &str| shape(word.trim_matches(['"', ','])).starts_with("00:00:00");
+    if shape(first).starts_with("0000-00-00") {
+        return Some(if words.get(1).is_some_and(|next| is_time(next)) { 2 } else { 1 });
+    }
+    if is_time(first) {
+        return Some(1);
+    }
+    let is_day = DAYS.contains(&first) && words.get(1).is_some_and(|month| MONTHS.contains(month));
+    let is_whole = words.get(3).is_some_and(|time| is_time(time));
+    let is_year = |word: &&str| word.len() == 4 && word.parse::<u16>().is_ok();
+    if !is_day || !is_whole {
+        return None;
+    }
+    // With a zone between time and year, or without.
+    (4..=5).find(|place| words.get(*place).is_some_and(is_year)).map(|place| place + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ellipsis_stands_for_anything() {
+        assert!(fits("state …", "state   684c9edb1c1d"));
+        assert!(fits("same as build 1, …", "same as build 1, 2 minutes ago"));
+        assert!(fits("sha256:5f0e… 2.0 kB", "sha256:62632402ca7f…  2.0 kB"));
+        assert!(fits("1 layer, 2.1 MB  → state x", "1 layer, 2.3 MB → state x"));
+        assert!(!fits("A /a 40 B", "A /a 41 B"));
+        assert!(!fits("build 1, … x", "build 1, 2 minutes ago"));
+    }
+
+    #[test]
+    fn what_differs_each_time_is_compared_by_its_kind() {
+        assert!(fits(
+            "alpine latest caf27325b298 3 weeks ago 5.52MB",
+            "alpine  latest  684c9edb1c1d  2 hours ago  2.1MB"
+        ));
+        assert!(fits("Up 4 seconds 0.0.0.0:8081->80/tcp", "Up About a minute 0.0.0.0:8081->80/tcp"));
+        assert!(fits("Exited (0) 2 days ago", "Exited (0) Less than a second ago"));
+        assert!(!fits("Exited (0) 2 days ago", "Exited (1) 2 days ago"));
+        assert!(fits("Todays date is Sun Feb 24 04:45:08 UTC 2019", "Todays date is Sun Nov 29 07:00:00 CET 2026"));
+        assert!(fits("\"Created\": \"2019-02-24T04:45:08.1Z\",", "\"Created\": \"2026-11-29T07:00:00Z\","));
+        assert!(!fits("sleep 10 seconds", "sleep 20 seconds"));
+        assert!(!fits("2.048kB", "3.048kB"));
+    }
+
+    #[test]
+    fn lines_that_fit_keep_their_form() {
+        let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+        let found = likened(&lines("a …|b"), &lines("x|a 1"), |shown, _| shown.to_owned(), str::to_owned);
+        assert_eq!(found, lines("x|a …"));
+    }
+
+    #[test]
+    fn an_ellipsis_alone_stands_for_lines() {
+        let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+        let align = |shown: &str, printed: &str| align(&lines(shown), &lines(printed));
+        assert_eq!(align("a|…|c", "a|b|b|c"), Some(vec![(0, 0), (2, 3)]));
+        assert_eq!(align("a|…|c", "a|c|c"), Some(vec![(0, 0), (2, 2)]));
+        assert_eq!(align("a|…", "a"), Some(vec![(0, 0)]));
+        assert_eq!(align("a|…|c", "a|b"), None);
+        assert_eq!(align("a|b", "a"), None);
+    }
+}

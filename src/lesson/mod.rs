@@ -1,0 +1,38 @@
+//! Lessons and tutorials: Markdown whose command lines are run, so that what a page shows is what happens.
+//!
+//! ```text
+//! page.rs     a Markdown text → its fenced blocks
+//! script.rs   blocks → acts: files to write, changes to make, commands to run
+//! session.rs  commands with what they print; question.rs: what a lesson asks before something happens
+//! fitting.rs  whether a line that was printed is the line that is shown
+//! change.rs   how a block changes a file
+//! digests.rs  ids and digests, which differ from machine to machine
+//! room.rs     a fresh folder with an empty home; shell.rs and terminal.rs: where commands are typed
+//! replay.rs   a page's acts, carried out; how the page would have to look
+//! ```
+//!
+//! Begin with `script.rs`, which says what may stand in a page. Front ends show what is found; nothing here prints.
+
+mod change;
+mod digests;
+mod fitting;
+mod page;
+mod question;
+mod replay;
+mod room;
+mod script;
+mod session;
+mod shell;
+mod terminal;
+
+pub(crate) use digests::OnPages;
+pub(crate) use page::Page;
+pub(crate) use replay::{Error, Options, Replay, replay};
+
+use crate::limits::Limit;
+
+/// The size of a page.
+pub(crate) const PAGE: Limit = Limit::bytes("page", "LAYERLAB_MAX_PAGE", 4 << 20);
+
+/// The name of the file that a lesson is, in its folder.
+const LESSON: &str = "lesson.md";

@@ -1,0 +1,359 @@
+//! A page, replayed: its acts are carried out in a fresh room, and what is printed is compared with what is shown.
+//!
+//! What is found is a text: the page as it would have to look. Where nothing drifted that is the page itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::change::changed;
+use super::digests::{self, Known, OnPages};
+use super::fitting::{align, fits, likened};
+use super::page::{Block, Mistake, Page};
+use super::room::{self, Room};
+use super::script::{Act, FileName, Task, acts};
+use super::session::{CTRL_C, Piece, Run, typed_at_prompt};
+use super::shell::{End, Outcome, Typing};
+use crate::progress::Interrupt;
+
+/// How a page is replayed.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// What is copied into the folder where commands are typed.
+    pub(crate) with: Vec<PathBuf>,
+    /// How long a command may take.
+    pub(crate) patience: Duration,
+    /// Whether the page is rewritten: then it does not matter which digests it had.
+    pub(crate) is_update: bool,
+    /// The wish to stop.
+    pub(crate) interrupt: Interrupt,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    /// How many commands were carried out.
+    pub(crate) commands: usize,
+    /// The page with what was printed in the place of what does not fit.
+    pub(crate) found: String,
+    /// The same with all digests as they were printed.
+    pub(crate) updated: String,
+    /// What is wrong beside the text.
+    pub(crate) troubles: Vec<Trouble>,
+}
+
+/// Something that went wrong while a page was replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// The line of the page, from 1.
+    pub(crate) line: usize,
+    pub(crate) message: String,
+    /// What was printed, where that helps.
+    pub(crate) output: String,
+}
+
+/// Why a page can't be replayed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Page(#[from] Mistake),
+    #[error(transparent)]
+    Room(#[from] room::Error),
+    #[error("can't replay {page}: {}", crate::errno::describe(source))]
+    Io { page: String, source: io::Error },
+}
+
+impl crate::diagnostic::Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Page(mistake) => mistake.hint(),
+            Error::Room(error) => error.hint(),
+            Error::Io { source, .. } => crate::errno::hint(source),
+        }
+    }
+}
+
+/// Carries out what a page does. `pages` knows the digests of the pages that are replayed beside it.
+///
+/// # Errors
+/// A page that can't be read as one, and what prevents its commands from being carried out. That they print something else is no error.
+pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> Result<Replay, Error> {
+    let acts = acts(page)?;
+    let failed = |source| Error::Io { page: page.name.clone(), source };
+    let mut replayer = Replayer {
+        page,
+        room: Room::new(&options.with)?,
+        options,
+        known: Known::default(),
+        digests: Vec::new(),
+        found: BTreeMap::new(),
+        updated: BTreeMap::new(),
+        troubles: Vec::new(),
+        commands: 0,
+    };
+    // A page that is named as lessons are brings its folder.
+    let path = Path::new(&page.name);
+    if path.file_name().is_some_and(|name| name == super::LESSON) {
+        replayer.room.furnish(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))?;
+    }
+    replayer.carry_out(&acts).map_err(failed)?;
+    replayer.finish(pages).map_err(failed)
+}
+
+/// A page while it is replayed.
+struct Replayer<'p> {
+    page: &'p Page,
+    room: Room,
+    options: &'p Options,
+    known: Known,
+    /// The digests that were shown and printed, each with its line.
+    digests: Vec<(usize, String, String)>,
+    /// The lines of blocks, as they would have to be.
+    found: BTreeMap<usize, Vec<String>>,
+    updated: BTreeMap<usize, Vec<String>>,
+    troubles: Vec<Trouble>,
+    commands: usize,
+}
+
+impl Replayer<'_> {
+    fn carry_out(&mut self, acts: &[Act]) -> io::Result<()> {
+        for act in acts {
+            match act {
+                Act::Write { file, block } => self.write(file, &self.page.blocks[*block])?,
+                Act::Change { file, block } => {
+                    let path = self.room.work().join(file.path());
+                    if let Some(text) = self.changed(&path, *block) {
+                        std::fs::write(path, text)?;
+                    }
+                }
+                Act::Run(run) => {
+                    self.commands += 1;
+                    self.run(run)?;
+                }
+                Act::Prove(proof) => {
+                    for run in proof {
+                        self.run(run)?;
+                    }
+                }
+                Act::Do { block, task } => {
+                    if self.is_done(task)? {
+                        let line = self.page.blocks[*block].line - 1;
+                        self.trouble(
+                            line,
+                            "this task is done before anybody has done it: its check proves nothing",
+                            "",
+                        );
+                    }
+                    self.carry_out(&task.solution)?;
+                    for run in &task.checks {
+                        self.run(run)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the checks of a task print what they print when it is done.
+    fn is_done(&mut self, task: &Task) -> io::Result<bool> {
+        for run in &task.checks {
+            let command = self.known.as_printed(&run.command);
+            let outcome = self.room.run(&command, &typing(self.options, "", false))?;
+            let printed: Vec<String> = outcome.output.lines().map(str::to_owned).collect();
+            let shown: Vec<String> = run.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect();
+            let is_as_shown = align(&shown, &printed).is_some();
+            if !is_as_shown || !matches!(outcome.end, End::Exit(code) if code == run.status.unwrap_or(0)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn trouble(&mut self, line: usize, message: impl Into<String>, output: &str) {
+        self.troubles.push(Trouble { line, message: message.into(), output: output.to_owned() });
+    }
+
+    /// Writes a file. One that has the text already stays as it is, with its time.
+    fn write(&self, file: &FileName, block: &Block) -> io::Result<()> {
+        let path = self.room.work().join(file.path());
+        let text = block.lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        if std::fs::read_to_string(&path).is_ok_and(|before| before == text) {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, text)
+    }
+
+    /// The text of a file after the change of a block; a change that does not fit is a trouble.
+    fn changed(&mut self, path: &Path, block: usize) -> Option<String> {
+        let line = self.page.blocks[block].line;
+        let before = match std::fs::read_to_string(path) {
+            Ok(before) => before,
+            Err(error) => {
+                let message = format!("can't change {}: {}", path.display(), crate::errno::describe(&error));
+                self.trouble(line, message, "");
+                return None;
+            }
+        };
+        let after = changed(&before, &self.page.blocks[block].lines);
+        if after.is_none() {
+            self.trouble(line, "the lines that this changes do not stand in the file exactly once", &before);
+        }
+        after
+    }
+
+    fn run(&mut self, run: &Run) -> io::Result<()> {
+        if let Some((block, file)) = &run.edit {
+            let folder = run.command.split_whitespace().next_back().unwrap_or(".");
+            let path = self.room.work().join(folder).join(file);
+            let text = self.changed(&path, *block).unwrap_or_default();
+            self.room.prepare_editor(&text)?;
+        }
+        let command = self.known.as_printed(&run.command);
+        let input: String = run.input.iter().map(|line| format!("{}\n", self.known.as_printed(line))).collect();
+        let before: Vec<&String> = lines_before_ctrl_c(run);
+        let is_time = |output: &str| {
+            let lines: Vec<&str> = output.lines().collect();
+            lines.len() >= before.iter().filter(|line| line.trim() != "…").count()
+                && before
+                    .iter()
+                    .rfind(|line| line.trim() != "…")
+                    .is_none_or(|last| lines.iter().any(|line| fits(last, line)))
+        };
+        let typing = Typing {
+            is_time_for_ctrl_c: has_ctrl_c(run).then_some(&is_time),
+            ..typing(self.options, &input, run.is_at_a_terminal())
+        };
+        let mut outcome = self.room.run(&command, &typing)?;
+        // A mistake in a command is one in its file, of which the page knows nothing.
+        outcome.output = outcome.output.replace(&format!("{}: ", self.room.command_file().display()), "");
+        self.judge(run, &outcome);
+        for (piece, printed) in run.pieces.iter().zip(cut(run, &outcome.output)) {
+            self.compare(piece, &printed);
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a command beside what it printed.
+    fn judge(&mut self, run: &Run, outcome: &Outcome) {
+        let output = outcome.output.as_str();
+        match (outcome.end, run.status) {
+            (End::TimedOut(patience), _) => {
+                let message = format!("`{}` did not end within {} s", run.command, patience.as_secs());
+                self.trouble(run.line, message, output);
+            }
+            (End::Exit(code), Some(status)) if code != status => {
+                let message = format!("`{}` ended with exit code {code}, and not with {status}", run.command);
+                self.trouble(run.line, message, output);
+            }
+            // A failure that says what it is stands on the page.
+            (End::Exit(code), None) if code != 0 && !output.contains("rror") && !has_ctrl_c(run) => {
+                self.trouble(run.line, format!("`{}` ended with exit code {code}", run.command), output);
+            }
+            (End::Exit(_), _) => {}
+        }
+        let prompts = output.lines().filter(|line| typed_at_prompt(line).is_some()).count();
+        if prompts < run.input.len() {
+            let message = format!("`{}` took {prompts} of {} lines that are typed", run.command, run.input.len());
+            self.trouble(run.line, message, output);
+        }
+    }
+
+    /// Compares a piece with what was printed, and notes how it would have to look.
+    fn compare(&mut self, piece: &Piece, printed: &[String]) {
+        let (typed, shown) = piece.shown.split_at(piece.typed);
+        let (found, updated) = match align(shown, printed) {
+            Some(pairs) => {
+                let mut updated = shown.to_vec();
+                for (at, to) in pairs {
+                    let (shown, printed) = (&shown[at], &printed[to]);
+                    self.known.note(shown, printed);
+                    let line = self.page.blocks[piece.block].line;
+                    let pairs = digests::pairs(shown, printed).into_iter();
+                    self.digests.extend(pairs.map(|(shown, printed)| (line, shown.to_owned(), printed.to_owned())));
+                    updated[at] = digests::replaced(shown, printed);
+                }
+                (shown.to_vec(), updated)
+            }
+            None => (
+                likened(shown, printed, |shown, _| shown.to_owned(), |line| self.known.as_shown(line)),
+                likened(shown, printed, digests::replaced, str::to_owned),
+            ),
+        };
+        let status = piece.status.iter();
+        let commands = typed.iter().map(|line| self.known.as_printed(line));
+        let block = self.updated.entry(piece.block).or_default();
+        block.extend(commands.chain(updated).chain(status.clone().cloned()));
+        let block = self.found.entry(piece.block).or_default();
+        block.extend(typed.iter().cloned().chain(found).chain(status.cloned()));
+    }
+
+    /// Compares the digests of this page with those of others.
+    fn compare_digests(&mut self, pages: &Mutex<OnPages>) {
+        // A page that is rewritten gets the digests of this machine.
+        if self.options.is_update {
+            return;
+        }
+        let passing = self.room.passing_ids();
+        let mut pages = pages.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut unlike = BTreeSet::new();
+        for (line, shown, printed) in &self.digests {
+            if !passing.iter().any(|id| id.starts_with(printed)) {
+                unlike.extend(pages.note(&self.page.name, shown, printed).map(|message| (*line, message)));
+            }
+        }
+        drop(pages);
+        unlike.into_iter().for_each(|(line, message)| self.trouble(line, message, ""));
+    }
+
+    fn finish(mut self, pages: &Mutex<OnPages>) -> io::Result<Replay> {
+        self.compare_digests(pages);
+        let (verdict, is_whole) = self.room.layerlab(&["store", "verify"])?;
+        if !is_whole {
+            self.trouble(1, "the store is damaged after this page", &verdict);
+        }
+        let updated = self.known.as_printed(&self.page.with(&self.updated));
+        Ok(Replay { commands: self.commands, found: self.page.with(&self.found), updated, troubles: self.troubles })
+    }
+}
+
+fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {
+    let Options { patience, interrupt, .. } = options;
+    Typing { input, is_at_terminal, is_time_for_ctrl_c: None, patience: *patience, interrupt }
+}
+
+fn has_ctrl_c(run: &Run) -> bool {
+    run.pieces.iter().any(|piece| piece.shown.iter().any(|line| line == CTRL_C))
+}
+
+/// What is shown before Ctrl-C is pressed.
+fn lines_before_ctrl_c(run: &Run) -> Vec<&String> {
+    let lines = run.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
+    lines.take_while(|line| *line != CTRL_C).collect()
+}
+
+/// The output of a run, cut into what belongs to each of its pieces: a piece ends before the first prompt that it does not show.
+fn cut(run: &Run, output: &str) -> Vec<Vec<String>> {
+    let mut lines = output.lines().peekable();
+    let mut pieces = Vec::new();
+    for (number, piece) in run.pieces.iter().enumerate() {
+        let is_last = number + 1 == run.pieces.len();
+        let mut left = piece.shown.iter().filter(|line| typed_at_prompt(line).is_some()).count();
+        let mut lines_of_piece = Vec::new();
+        while let Some(line) = lines.peek() {
+            if typed_at_prompt(line).is_some() {
+                if left == 0 && !is_last {
+                    break;
+                }
+                left = left.saturating_sub(1);
+            }
+            lines_of_piece.extend(lines.next().map(|line| line.trim_end().to_owned()));
+        }
+        pieces.push(lines_of_piece);
+    }
+    pieces
+}

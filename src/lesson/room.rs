@@ -1,0 +1,219 @@
+//! A fresh place for a page: a folder to work in, an empty home, and a shell that finds this program as `layerlab` and as `docker`.
+//!
+//! ```text
+//! work/                       where commands are typed; a copy of what the page needs
+//! home/                       images, containers, volumes: nothing of the user's own
+//! logins/                     what `login` remembers
+//! bin/layerlab  bin/docker    links to this program
+//! control/                    the file of the command that runs, its input, its editor
+//! ```
+//!
+//! All of it is removed with the value, and so are its containers and their processes.
+
+use std::ffi::OsString;
+use std::fs::{File, FileTimes, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::shell::{Outcome, Shell, Typing};
+use crate::diagnostic::Explained;
+use crate::errno;
+
+/// The most that is copied for a page, in bytes.
+const MOST_COPIED: u64 = 64 << 20;
+
+/// Why there is no room for a page.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Something of the room could not be made.
+    #[error("{what} `{}`: {}", path.display(), errno::describe(source))]
+    Io {
+        /// What was tried: `can't copy`.
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The files that a page needs are too large.
+    #[error("`{}` holds more than 64 MiB: too much to be copied for a page", .0.display())]
+    TooLarge(PathBuf),
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Io { source, .. } => errno::hint(source),
+            Error::TooLarge(_) => Some("`--with PATH` copies only what the page needs".to_owned()),
+        }
+    }
+}
+
+/// A place for a page.
+#[derive(Debug)]
+pub(crate) struct Room {
+    folder: tempfile::TempDir,
+    shell: Option<Shell>,
+}
+
+impl Room {
+    /// Makes a room with copies of files and folders in it, each under its own name.
+    ///
+    /// # Errors
+    /// What the file system says; files that are too large.
+    pub(crate) fn new(with: &[PathBuf]) -> Result<Room, Error> {
+        let failed = |what: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Io { what, path, source }
+        };
+        let parent = std::env::temp_dir();
+        let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
+        let room = Room { folder: folder.map_err(failed("can't make a folder in", &parent))?, shell: None };
+        for name in ["work", "home", "logins", "bin", "control"] {
+            let path = room.path(name);
+            std::fs::create_dir(&path).map_err(failed("can't make", &path))?;
+        }
+        let program = std::env::current_exe().map_err(failed("can't find", Path::new("/proc/self/exe")))?;
+        for name in ["layerlab", "docker"] {
+            let link = room.path("bin").join(name);
+            symlink(&program, &link).map_err(failed("can't make", &link))?;
+        }
+        let mut left = MOST_COPIED;
+        for path in with {
+            let absolute = path.canonicalize().map_err(failed("can't copy", path))?;
+            let name = absolute.file_name().unwrap_or_default();
+            copy(&absolute, &room.path("work").join(name), &mut left).map_err(|error| match error {
+                Some(source) => Error::Io { what: "can't copy", path: path.clone(), source },
+                None => Error::TooLarge(path.clone()),
+            })?;
+        }
+        Ok(room)
+    }
+
+    /// Copies what is in a folder into the folder where commands are typed.
+    ///
+    /// # Errors
+    /// As [`Room::new`].
+    pub(crate) fn furnish(&self, folder: &Path) -> Result<(), Error> {
+        let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
+        let mut left = MOST_COPIED;
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            copy(&folder.join(&name), &self.path("work").join(&name), &mut left).map_err(|error| match error {
+                Some(source) => failed(source),
+                None => Error::TooLarge(folder.to_owned()),
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder where commands are typed.
+    pub(super) fn work(&self) -> PathBuf {
+        self.path("work")
+    }
+
+    /// The file of the command that is typed.
+    pub(super) fn command_file(&self) -> PathBuf {
+        self.path("control/command")
+    }
+
+    /// The next `edit` of the debugger puts this text into the file.
+    pub(super) fn prepare_editor(&self, text: &str) -> io::Result<()> {
+        std::fs::write(self.path("control/edited"), text)?;
+        std::fs::write(self.path("control/editor"), "cat \"${0%/*}/edited\" > \"$1\"\n")
+    }
+
+    /// Types a command.
+    pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
+        let mut shell = match self.shell.take() {
+            Some(shell) => shell,
+            None => self.open_shell()?,
+        };
+        let outcome = shell.run(command, typing)?;
+        if !outcome.is_last {
+            self.shell = Some(shell);
+        }
+        Ok(outcome)
+    }
+
+    fn open_shell(&self) -> io::Result<Shell> {
+        let variables = self.variables();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
+        Shell::start(&self.path("control"), &self.work(), &variables)
+    }
+
+    fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
+        let editor = format!("sh {}", self.path("control/editor").display());
+        vec![
+            // A folder with a `:` in its name can't be in the list.
+            ("PATH", paths.unwrap_or(path)),
+            ("LAYERLAB_HOME", self.path("home").into()),
+            ("DOCKER_CONFIG", self.path("logins").into()),
+            ("REGISTRY_AUTH_FILE", self.path("logins/auth.json").into()),
+            ("VISUAL", editor.into()),
+            ("LC_ALL", "C.UTF-8".into()),
+        ]
+    }
+
+    /// The ids of what has come and gone here, such as containers: chance makes them, unlike the digests of what is in the store.
+    pub(super) fn passing_ids(&self) -> Vec<String> {
+        let events = std::fs::read_to_string(self.path("home/events.jsonl")).unwrap_or_default();
+        let events = events.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let passing = events.filter(|event| event["Type"] != "image");
+        passing.filter_map(|event| event["Actor"]["ID"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Carries out a command of this program in the room's home, and gives what it prints.
+    pub(super) fn layerlab(&self, arguments: &[&str]) -> io::Result<(String, bool)> {
+        let mut command = Command::new(self.path("bin/layerlab"));
+        let output = command.args(arguments).envs(self.variables()).stdin(Stdio::null()).output()?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Ok((text, output.status.success()))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shell = None;
+        // The folder goes in any case; these end processes first, and remove files whose owners are not the user's own.
+        if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q"]) {
+            let ids: Vec<&str> = ids.split_whitespace().collect();
+            if !ids.is_empty() {
+                let _ = self.layerlab(&[&["rm", "-f", "-v"], ids.as_slice()].concat());
+            }
+        }
+        let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
+    }
+}
+
+/// Copies a file, a link or a folder, with its times. Modes are those of a fresh clone under the usual umask, whatever the umask is.
+fn copy(from: &Path, to: &Path, left: &mut u64) -> Result<(), Option<io::Error>> {
+    let metadata = from.symlink_metadata().map_err(Some)?;
+    if metadata.is_symlink() {
+        return symlink(from.read_link().map_err(Some)?, to).map_err(Some);
+    }
+    if metadata.is_dir() {
+        std::fs::create_dir_all(to).map_err(Some)?;
+        for entry in std::fs::read_dir(from).map_err(Some)? {
+            let name = entry.map_err(Some)?.file_name();
+            copy(&from.join(&name), &to.join(&name), left)?;
+        }
+        return Ok(());
+    }
+    if !metadata.is_file() {
+        return Err(Some(io::Error::other("only files, folders and symbolic links are copied")));
+    }
+    *left = left.checked_sub(metadata.len()).ok_or(None)?;
+    std::fs::copy(from, to).map_err(Some)?;
+    let times = FileTimes::new().set_modified(metadata.modified().map_err(Some)?);
+    File::options().write(true).open(to).and_then(|file| file.set_times(times)).map_err(Some)?;
+    let is_program = metadata.permissions().mode() & 0o100 != 0;
+    std::fs::set_permissions(to, Permissions::from_mode(if is_program { 0o755 } else { 0o644 })).map_err(Some)
+}

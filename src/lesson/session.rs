@@ -1,0 +1,181 @@
+//! Commands with what they print: how a block shows them, and what is typed while they run.
+
+use super::page::{Block, Mistake, Page};
+
+/// What the prompts of sessions look like at which a page types.
+const DEBUGGER: &str = "(layerlab) ";
+const IN_CONTAINER: [&str; 2] = [" # ", " $ "];
+/// Where Ctrl-C is pressed.
+pub(super) const CTRL_C: &str = "^C";
+
+/// Languages of blocks that always hold commands, and of those that do where they begin with a prompt.
+const SESSIONS: [&str; 5] = ["console", "layerlab", "shell-session", "shellsession", "terminal"];
+const PERHAPS_SESSIONS: [&str; 6] = ["", "sh", "bash", "shell", "zsh", "docker"];
+
+/// A command, what is typed while it runs, and what is shown of its output.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// The line of the page, from 1.
+    pub(super) line: usize,
+    pub(super) command: String,
+    pub(super) input: Vec<String>,
+    pub(super) pieces: Vec<Piece>,
+    /// The block with the change that `edit FILE` is to make, and the file.
+    pub(super) edit: Option<(usize, String)>,
+    /// The exit code that it is shown to end with.
+    pub(super) status: Option<i32>,
+}
+
+/// The part of one block that belongs to one command.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) block: usize,
+    /// How many of the lines are the command itself.
+    pub(super) typed: usize,
+    pub(super) shown: Vec<String>,
+    /// The line with the exit code, which nobody prints.
+    pub(super) status: Option<String>,
+}
+
+/// What is typed at a prompt within a session, where a line shows one.
+pub(super) fn typed_at_prompt(line: &str) -> Option<&str> {
+    if let Some(input) = line.strip_prefix(DEBUGGER) {
+        return Some(input);
+    }
+    // `/app # ls`, `root@3f2a:/# ls`
+    let is_path = line.starts_with('/') || line.split_once(['#', '$']).is_some_and(|(who, _)| who.contains("@"));
+    let spaced = IN_CONTAINER.iter().filter_map(|mark| line.split_once(mark)).next();
+    let (before, input) = spaced.or_else(|| line.split_once("# "))?;
+    (is_path && !before.contains(' ')).then_some(input)
+}
+
+/// Whether a block holds commands, or the output of the last one.
+pub(super) fn is_session(block: &Block) -> bool {
+    let first = block.lines.iter().find(|line| !line.trim().is_empty());
+    SESSIONS.contains(&block.language.as_str())
+        || PERHAPS_SESSIONS.contains(&block.language.as_str()) && first.is_some_and(|line| line.starts_with("$ "))
+}
+
+/// Reads the commands of a block. What it begins with may be more of the output of the run before it; `change` is the change that the next
+/// `edit` makes.
+///
+/// # Errors
+/// Output of no command; a command that does not end.
+pub(super) fn runs(
+    page: &Page,
+    number: usize,
+    mut before: Option<&mut Run>,
+    change: &mut Option<usize>,
+) -> Result<Vec<Run>, Mistake> {
+    let block = &page.blocks[number];
+    let mut runs: Vec<Run> = Vec::new();
+    if let Some(run) = &mut before
+        && block.lines.first().is_some_and(|line| !line.starts_with("$ "))
+    {
+        run.pieces.push(Piece { block: number, typed: 0, shown: Vec::new(), status: None });
+    }
+    let mut lines = block.lines.iter().enumerate().peekable();
+    while let Some((place, line)) = lines.next() {
+        let at = block.line + place;
+        if let Some(command) = line.strip_prefix("$ ") {
+            let mut typed = vec![line.clone()];
+            let mut command = command.to_owned();
+            while goes_on(&command) {
+                let Some((_, next)) = lines.next() else {
+                    let message = "this command does not end in its block";
+                    return Err(page.mistake(at, message, "it goes on after `\\` and in a heredoc"));
+                };
+                typed.push(next.clone());
+                command.push('\n');
+                command.push_str(next.strip_prefix("> ").unwrap_or(if next == ">" { "" } else { next }));
+            }
+            let piece = Piece { block: number, typed: typed.len(), shown: typed, status: None };
+            let (input, pieces) = (Vec::new(), vec![piece]);
+            runs.push(Run { line: at, command, input, pieces, edit: None, status: None });
+            continue;
+        }
+        let Some(run) = runs.last_mut().or(before.as_deref_mut()) else {
+            return Err(page.mistake(at, "this is the output of no command", "a command stands after `$ `"));
+        };
+        let is_last = lines.peek().is_none_or(|(_, next)| next.starts_with("$ "));
+        run.take(line, is_last, change);
+    }
+    Ok(runs)
+}
+
+impl Run {
+    /// Takes another line of its output.
+    fn take(&mut self, line: &str, is_last: bool, change: &mut Option<usize>) {
+        let Some(piece) = self.pieces.last_mut() else { return };
+        if let (true, Some(status)) = (is_last, line.strip_prefix("? ").and_then(|code| code.parse().ok())) {
+            self.status = Some(status);
+            piece.status = Some(line.to_owned());
+            return;
+        }
+        piece.shown.push(line.to_owned());
+        if let Some(input) = typed_at_prompt(line) {
+            self.input.push(input.to_owned());
+            if let (Some(file), Some(block)) = (input.strip_prefix("edit "), *change) {
+                self.edit = Some((block, file.trim().to_owned()));
+                *change = None;
+            }
+        }
+    }
+
+    /// Whether it is a session in a container, whose shell shows its prompt only at a terminal.
+    pub(super) fn is_at_a_terminal(&self) -> bool {
+        let lines = || self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
+        lines().any(|line| typed_at_prompt(line).is_some() && !line.starts_with(DEBUGGER))
+    }
+}
+
+/// Whether what was typed so far is not a whole command: it ends with `\`, or is within a heredoc.
+fn goes_on(command: &str) -> bool {
+    let mut lines = command.lines();
+    let mut end: Option<String> = None;
+    let mut is_open = false;
+    for line in lines.by_ref() {
+        match &end {
+            Some(word) if line.trim_start_matches('\t') == word => (end, is_open) = (None, false),
+            Some(_) => {}
+            None => {
+                is_open = line.ends_with('\\');
+                end = heredoc(line);
+            }
+        }
+    }
+    end.is_some() || is_open
+}
+
+/// The word that ends the heredoc that a line begins.
+fn heredoc(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("<<")?;
+    if rest.starts_with('<') {
+        return None;
+    }
+    let rest = rest.trim_start_matches('-').trim_start();
+    let word: String = match rest.chars().next()? {
+        quote @ ('\'' | '"') => rest[1..].chars().take_while(|letter| *letter != quote).collect(),
+        _ => rest
+            .trim_start_matches('\\')
+            .chars()
+            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+            .collect(),
+    };
+    (!word.is_empty()).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_those_of_the_debugger_and_of_shells_in_containers() {
+        assert_eq!(typed_at_prompt("(layerlab) step"), Some("step"));
+        assert_eq!(typed_at_prompt("/ # ls -l"), Some("ls -l"));
+        assert_eq!(typed_at_prompt("/app $ id"), Some("id"));
+        assert_eq!(typed_at_prompt("root@3f2a9c0de1f4:/# exit"), Some("exit"));
+        assert_eq!(typed_at_prompt("/bin/sh: x # y"), None);
+        assert_eq!(typed_at_prompt("drwxr-xr-x 0:0 bin/"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! A terminal for a command that shows prompts only there, such as a shell in a container: `docker run -it alpine sh`.
+//!
+//! A line is typed when a prompt waits for it, as a person would; where the page types nothing more, Ctrl-D ends the session. What is printed
+//! loses the terminal's control sequences. See pty(7).
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// As wide as a page.
+const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+/// What the line ends with at which somebody is to type.
+const PROMPTS: [&str; 3] = ["# ", "$ ", "> "];
+/// How often somebody looks whether there is something to do.
+pub(super) const GLANCE: Duration = Duration::from_millis(100);
+/// Ends a session at its prompt.
+const CTRL_D: &[u8] = b"\x04";
+
+/// A terminal, and what is still to be typed there.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    master: File,
+    /// The device that a command opens.
+    pub(super) device: PathBuf,
+    output: Receiver<Vec<u8>>,
+    printed: Vec<u8>,
+    /// How much of it there was when the last line was typed.
+    answered: usize,
+    input: Vec<String>,
+}
+
+impl Terminal {
+    /// Makes a terminal at which these lines are typed.
+    pub(super) fn open(input: &str) -> io::Result<Terminal> {
+        let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        tcsetwinsize(&master, SIZE)?;
+        let device = PathBuf::from(ptsname(&master, Vec::new())?.to_string_lossy().into_owned());
+        let master = File::from(master);
+        let mut reader = master.try_clone()?;
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            // EIO: nobody has the terminal open any more.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let input = input.lines().rev().map(|line| format!("{line}\r")).collect();
+        Ok(Terminal { master, device, output, printed: Vec::new(), answered: 0, input })
+    }
+
+    /// Takes what was printed, and types the next line where a prompt waits for it.
+    pub(super) fn attend(&mut self) -> io::Result<()> {
+        while let Ok(bytes) = self.output.try_recv() {
+            self.printed.extend(bytes);
+        }
+        if !self.is_at_prompt() {
+            return Ok(());
+        }
+        self.answered = self.printed.len();
+        match self.input.pop() {
+            Some(line) => self.master.write_all(line.as_bytes()),
+            None => self.master.write_all(CTRL_D),
+        }
+    }
+
+    fn is_at_prompt(&self) -> bool {
+        let text = plain(self.printed.get(self.answered..).unwrap_or_default());
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        last.len() > 1 && PROMPTS.iter().any(|prompt| last.ends_with(prompt))
+    }
+
+    /// All that was printed, when the command has ended.
+    pub(super) fn finish(mut self) -> String {
+        while let Ok(bytes) = self.output.recv_timeout(GLANCE) {
+            self.printed.extend(bytes);
+        }
+        plain(&self.printed)
+    }
+}
+
+/// A text without what moves the cursor and paints.
+fn plain(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            // A control sequence ends with its first letter: ECMA-48, 5.4.
+            '\u{1b}' => {
+                if letters.next() == Some('[') {
+                    letters.by_ref().find(|letter| ('@'..='~').contains(letter));
+                }
+            }
+            '\u{8}' => drop(plain.pop()),
+            '\u{7}' => {}
+            // Back to the beginning of the line, which is written anew; before a newline it only ends it.
+            '\r' => {
+                while letters.next_if_eq(&'\r').is_some() {}
+                if letters.peek().is_some_and(|next| *next != '\n') {
+                    plain.truncate(plain.rfind('\n').map_or(0, |end| end + 1));
+                }
+            }
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_sequences_are_left_out() {
+        assert_eq!(plain(b"\x1b[6n/ # \x1b[Jls\r\nbin\x1b[1;34m dev\x1b[m\r\n"), "/ # ls\nbin dev\n");
+        assert_eq!(plain(b"a\r\n/ # \r/ # ls\r\r\n"), "a\n/ # ls\n");
+    }
+}

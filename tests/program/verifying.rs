@@ -1,0 +1,246 @@
+//! `verify`: tutorials whose commands are run, and what is said where they print something else than is shown.
+
+use crate::harness::{Place, Role, filter};
+
+/// A page, and what `verify` says of it.
+fn check(page: &str) -> String {
+    check_with("verify --jobs 1 page.md", page)
+}
+
+fn check_with(command: &str, page: &str) -> String {
+    let place = Place::new("");
+    place.write("page.md", page);
+    filter(&place.run(command))
+}
+
+#[test]
+fn a_tutorial_written_for_docker_does_what_it_shows() {
+    insta::assert_snapshot!(check(TUTORIAL));
+}
+
+/// As people write them: files by heredocs and fences, ids and dates of their own, output left out.
+const TUTORIAL: &str = "# A first image
+
+Make a folder, and a file in it:
+
+```bash
+$ mkdir first && cd first
+$ cat > Dockerfile <<'EOF'
+FROM layerlab/base
+LABEL maintainer=\"me@example.com\"
+COPY date-script.sh /date-script.sh
+CMD sh date-script.sh
+EOF
+```
+
+```sh first/date-script.sh
+echo \"Todays date is $(date)\"
+```
+
+1. Build it:
+
+   ```console
+   $ docker build --progress classic \\
+       -t me/first .
+   Sending build context to Layerlab  141 B
+   Step 1/4 : FROM layerlab/base
+    ---> caf27325b298
+   …
+   Successfully built e97c75dcc5ba
+   Successfully tagged me/first:latest
+   ```
+
+2. Run it:
+
+   ```console
+   $ docker run me/first
+   Todays date is Sun Feb 24 04:45:08 UTC 2019
+   $ docker ps -a
+   CONTAINER ID   IMAGE      COMMAND                  CREATED         STATUS                     PORTS     NAMES
+   b3380cc02551   me/first   \"/bin/sh -c 'sh date…\"   7 seconds ago   Exited (0) 4 seconds ago             …
+   $ docker rm $(docker ps -a -q)
+   b3380cc02551
+   ```
+
+A shell in a container:
+
+```console
+$ docker run -it --rm me/first sh
+…
+/ # ls /date-script.sh
+/date-script.sh
+/ # exit 3
+? 3
+$ docker images -q | wc -l
+2
+```
+
+What ends by Ctrl-C:
+
+```console
+$ docker run --rm me/first sh -c 'trap \"exit 130\" INT; echo ready; while sleep 0.1; do :; done'
+ready
+^C
+? 130
+```
+";
+
+#[test]
+fn what_drifted_is_a_difference() {
+    let page = "```console
+$ echo a; echo b
+a
+c
+$ echo 0123456789ab
+0123456789ab
+$ printf '%s\\n' x 123456789abc y
+x
+ffffffffffff
+z
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+#[test]
+fn pages_are_rewritten_where_that_is_asked_for() {
+    let place = Place::new("");
+    let page = "A page.\n\n- A block:\n\n  ```console\n  $ echo a; echo; echo $((1 + 1))\n  b\n  …\n  ```\n";
+    place.write("page.md", page);
+    let said = place.run("verify --update page.md");
+    let page = std::fs::read_to_string(place.path("page.md")).unwrap();
+    insta::assert_snapshot!(format!("{said}\n{page}"));
+}
+
+#[test]
+fn failures_are_told() {
+    let page = "```console
+$ false
+$ sh -c 'exit 3'
+? 4
+$ exit 5
+$ echo the next shell
+the next shell
+$ cat
+$ if
+$ echo still here
+still here
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+#[test]
+fn what_takes_too_long_is_ended() {
+    let page = "```console\n$ echo begun; sleep 1000\nbegun\n$ echo next\nnext\n```\n";
+    insta::assert_snapshot!(check_with("verify --timeout 1 page.md", page));
+}
+
+#[test]
+fn pages_that_are_none_are_mistakes() {
+    let pages = ["```console\noutput\n```\n", "```console\n$ a\n", "```sh /etc/x\nx\n```\n", "```sh\n$ a \\\n```\n"];
+    let said: String = pages.iter().map(|page| check(page)).collect();
+    insta::assert_snapshot!(said + &Place::new("").run("verify nowhere.md"));
+}
+
+#[test]
+fn folders_and_variables_stay_from_command_to_command() {
+    let page = "```console
+$ mkdir a && cd a
+$ export WHERE=here
+$ x=1
+$ echo $WHERE $x ${PWD##*/}
+here 1 a
+```
+
+```text a/b/file
+written
+```
+
+```diff a/b/file
+-written
++changed
+```
+
+```console
+$ cat b/file
+changed
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+/// Nothing of a page stays: neither its folder nor its containers.
+#[test]
+fn nothing_is_left_of_a_page() {
+    for role in [Role::Self_, Role::Mapped, Role::Single] {
+        let place = Place::of(role, "");
+        place.write("page.md", "```console\n$ docker run -d --name kept layerlab/base sleep 1000\n123456789abc\n```\n");
+        place.write("tmp/", "");
+        if role != Role::Self_ {
+            place.give(&place.path("tmp"));
+        }
+        let mut verify = place.command("verify page.md");
+        let output = verify.env("TMPDIR", place.path("tmp")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, "page.md: 1 command, all as shown\n", "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(std::fs::read_dir(place.path("tmp")).unwrap().count(), 0, "{role:?}");
+    }
+}
+
+#[test]
+fn predictions_and_tasks_are_proven() {
+    let page = "````exercise
+Make a file.
+
+```check
+$ cat file
+made
+```
+
+```hint
+echo
+```
+
+Solution:
+
+```console
+$ echo made > file
+```
+````
+
+```predict
+What will it say?
+
+( ) nothing
+    It has a line.
+(x) made
+
+$ cat said
+made
+```
+
+```console
+$ cat file | tee said
+made
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+#[test]
+fn wrong_predictions_and_empty_tasks_are_told() {
+    let done =
+        "````exercise\nDo it.\n```check\n$ true\n```\n```hint\nh\n```\nSolution:\n```console\n$ false\n```\n````\n";
+    let wrong = "```predict\nWhat?\n( ) 1\n(x) 2\n\n$ cat said\n2\n```\n```console\n$ echo 1 > said\n```\n";
+    let pages = [
+        done,
+        wrong,
+        "```predict\nWhat?\n(x) 2\n$ echo 2\n2\n```\n",
+        "```predict\nWhat?\n(x) 2\n( ) 3\n```\n",
+        "````exercise\nDo it.\n````\n",
+        "````exercise\nDo it.\nSolution:\n````\n",
+    ];
+    let said: Vec<String> = pages.iter().map(|page| check(page)).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
