@@ -110,8 +110,8 @@ fn kind<'w>(words: &[&'w str], before: Option<&str>) -> Option<(&'w str, usize)>
 /// How many words a stretch of time takes: `2 minutes`, `About an hour`, `Less than a second`.
 fn span(words: &[&str]) -> Option<usize> {
     let count = match words {
-        ["Less", "than", "a", ..] => 3,
-        ["About", "a" | "an", ..] => 2,
+        ["Less" | "less", "than", "a", ..] => 3,
+        ["About" | "about", "a" | "an", ..] => 2,
         [number, ..] if number.trim_start_matches('(').parse::<u64>().is_ok() => 1,
         _ => return None,
     };
@@ -164,6 +164,7 @@ mod tests {
         ));
         assert!(fits("Up 4 seconds 0.0.0.0:8081->80/tcp", "Up About a minute 0.0.0.0:8081->80/tcp"));
         assert!(fits("Exited (0) 2 days ago", "Exited (0) Less than a second ago"));
+        assert!(fits("hit: same as build 1, less than a second ago", "hit: same as build 1, 1 second ago"));
         assert!(!fits("Exited (0) 2 days ago", "Exited (1) 2 days ago"));
         assert!(fits("Todays date is Sun Feb 24 04:45:08 UTC 2019", "Todays date is Sun Nov 29 07:00:00 CET 2026"));
         assert!(fits("\"Created\": \"2019-02-24T04:45:08.1Z\",", "\"Created\": \"2026-11-29T07:00:00Z\","));
