@@ -61,6 +61,11 @@ fn lessons_show_the_files_that_they_have() {
         let mut shown = Vec::new();
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
+            if line.starts_with("````") {
+                // A task: its solution is what the learner's files become.
+                lines.by_ref().find(|line| *line == "````");
+                continue;
+            }
             let Some((_, name)) = line.strip_prefix("```").and_then(|info| info.split_once(' ')) else { continue };
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             let Ok(file) = std::fs::read_to_string(lesson.join(name)) else { continue };
