@@ -82,9 +82,20 @@ impl crate::diagnostic::Explained for Error {
 pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> Result<Replay, Error> {
     let acts = acts(page)?;
     let failed = |source| Error::Io { page: page.name.clone(), source };
+    // A page that is named as lessons are brings its folder.
+    let path = Path::new(&page.name);
+    let is_lesson = path.file_name().is_some_and(|name| name == super::LESSON);
+    let room = if is_lesson {
+        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let room = Room::new(&[])?;
+        room.furnish(folder)?;
+        room
+    } else {
+        Room::new(&options.with)?
+    };
     let mut replayer = Replayer {
         page,
-        room: Room::new(&options.with)?,
+        room,
         options,
         known: Known::default(),
         digests: Vec::new(),
@@ -93,11 +104,6 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
         troubles: Vec::new(),
         commands: 0,
     };
-    // A page that is named as lessons are brings its folder.
-    let path = Path::new(&page.name);
-    if path.file_name().is_some_and(|name| name == super::LESSON) {
-        replayer.room.furnish(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))?;
-    }
     replayer.carry_out(&acts).map_err(failed)?;
     replayer.finish(pages).map_err(failed)
 }

@@ -2,8 +2,8 @@
 
 #[expect(clippy::module_inception, reason = "the verb is called as the noun")]
 pub(in crate::cli) mod build;
-mod contexts;
 pub(in crate::cli) mod builds;
+mod contexts;
 mod given;
 mod options;
 pub(in crate::cli) mod plan;
