@@ -79,18 +79,17 @@ fn feed(reader: &mut dyn Read, writer: &mut dyn Write, jobs: Sender<Job>, most: 
 fn work(waiting: &Mutex<Receiver<Job>>) {
     let level = CompressionLvl::new(LEVEL).expect("the library has this level");
     let mut compressor = Compressor::new(level);
+    let mut room = vec![0; compressor.gzip_compress_bound(CHUNK)];
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
     while let Some(job) = next() {
         // Nobody waits for it where the writer has failed.
-        let _ = job.member.send(compress(&mut compressor, &job.chunk));
+        let _ = job.member.send(compress(&mut compressor, &job.chunk, &mut room));
     }
 }
 
-fn compress(compressor: &mut Compressor, chunk: &[u8]) -> io::Result<Vec<u8>> {
-    let mut member = vec![0; compressor.gzip_compress_bound(chunk.len())];
-    let size = compressor.gzip_compress(chunk, &mut member).map_err(io::Error::other)?;
-    member.truncate(size);
-    Ok(member)
+fn compress(compressor: &mut Compressor, chunk: &[u8], room: &mut [u8]) -> io::Result<Vec<u8>> {
+    let size = compressor.gzip_compress(chunk, room).map_err(io::Error::other)?;
+    Ok(room[..size].to_vec())
 }
 
 #[cfg(test)]

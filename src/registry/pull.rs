@@ -11,6 +11,7 @@
 //! The index stays with the image: a digest that a Dockerfile names is often that of an index, and what is pushed again is the same to
 //! the byte. What it lists for other platforms need not be there.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::Read;
 
@@ -237,6 +238,8 @@ impl Pull<'_> {
             here.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Exists));
         }
         missing.iter().for_each(|layer| (self.watcher)(&layer.descriptor.digest, Stage::Waiting));
+        // What takes longest begins first, so that nobody waits for it alone at the end.
+        missing.sort_by_key(|layer| Reverse(layer.descriptor.size));
         hands::each(missing, || self.session.end(), |layer| self.layer(layer))
     }
 

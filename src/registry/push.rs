@@ -16,6 +16,7 @@
 //! | another repository of the registry has it, as far as we remember | `HEAD`, `POST ?mount=` |
 //! | else | it is compressed if it has to be, and uploaded |
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -171,6 +172,8 @@ impl Push<'_> {
         let mut layers = images.iter().flat_map(|manifest| self.shown(manifest)).collect::<Vec<_>>();
         layers.retain(|shown| seen.insert(shown.layer.digest));
         layers.iter().for_each(|shown| (self.watcher)(&shown.digest, Stage::Preparing));
+        // What takes longest begins first, so that nobody waits for it alone at the end.
+        layers.sort_by_key(|shown| Reverse(shown.layer.size));
         let sent = Mutex::new(BTreeMap::new());
         hands::each(
             layers,
