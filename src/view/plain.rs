@@ -8,6 +8,7 @@ use super::showing::View;
 use super::transcript::put;
 use super::{sharing, units, warning};
 use crate::machine::{BuildName, Decision, Done, Event, EventKind, Stream};
+use crate::oci::Digest;
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -81,6 +82,23 @@ fn say(out: &mut Screen<'_>, number: usize, verb: &str, text: &str) -> io::Resul
     put(out, &format!("#{number} {verb} "), text)
 }
 
+/// What FROM has found, and what that stands in for.
+fn resolved(
+    out: &mut Screen<'_>,
+    number: usize,
+    (image, digest): (&str, Option<Digest>),
+    layers: usize,
+    stands_in_for: Option<&str>,
+) -> io::Result<()> {
+    let image = line(image);
+    if let Some(name) = stands_in_for {
+        let text = format!("{} is not in the store: the built-in {image} is used instead", line(name));
+        put(out, &format!("#{number} "), &text)?;
+    }
+    let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+    say(out, number, "resolved", &format!("{image}{digest}, {}", units::count(layers as u64, "layer")))
+}
+
 impl View for Plain {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         let number = event.step.as_ref().map_or(0, |step| step.number);
@@ -108,13 +126,7 @@ impl View for Plain {
                 put(out, &format!("#{number} "), &format!("`{}` stands for {}", line(name), line(stands_for)))
             }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
-                let (image, layers) = (line(image), units::count(*layers as u64, "layer"));
-                if let Some(name) = stands_in_for {
-                    let text = format!("{} is not in the store: the built-in {image} is used instead", line(name));
-                    put(out, &format!("#{number} "), &text)?;
-                }
-                let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                say(out, number, "resolved", &format!("{image}{digest}, {layers}"))
+                resolved(out, number, (image, *digest), *layers, stands_in_for.as_deref())
             }
             EventKind::Decided {
                 decision: Decision::Hit { build: BuildName { imported_from: Some(place), .. }, .. },
