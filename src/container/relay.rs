@@ -361,16 +361,16 @@ impl Relay {
             (Some(console), libc::SIGWINCH) => return console.copy_window_size(),
             // There is nobody yet who could do something of his own about it.
             _ if control.first().is_none() && wish.is_some() => return control.kill(),
-            // One that has ended gets nothing.
-            _ => drop(control.signal(signal)),
+            _ => {}
         }
-        if let Some(wish) = wish {
-            self.wish(wish, control, listen);
-        }
+        let act = wish.map_or(Act::Pass, |wish| self.wishes.come(wish, control, self.console.as_ref()));
+        // One that has ended gets nothing.
+        drop(control.signal(signal));
+        self.act(act, control, listen);
     }
 
     fn wish(&mut self, wish: Wish, control: &Control, listen: &mut dyn FnMut(Heard<'_>)) {
-        let act = self.wishes.come(wish);
+        let act = self.wishes.come(wish, control, self.console.as_ref());
         self.act(act, control, listen);
     }
 

@@ -11,22 +11,26 @@ use super::processes::{self, Disposition};
 pub(super) struct Wishes {
     /// `None`: they are passed on, and nothing more is done about them. A process that is not process 1 has no say in most of them.
     patience: Option<Patience>,
+    /// Process 1 had a handler when the last one came. At its end a program may take its handlers back.
+    was_handled: bool,
 }
 
 impl Wishes {
     /// For a container's process 1.
     pub(crate) fn patient() -> Wishes {
-        Wishes { patience: Some(Patience::default()) }
+        Wishes { patience: Some(Patience::default()), was_handled: false }
     }
 
     /// For any other process.
     pub(crate) fn passed_on() -> Wishes {
-        Wishes { patience: None }
+        Wishes { patience: None, was_handled: false }
     }
 
-    /// One has come.
-    pub(crate) fn come(&mut self, wish: Wish) -> Act {
-        self.patience.as_mut().map_or(Act::Pass, |patience| patience.wish(wish, Instant::now()))
+    /// One has come, and is about to be passed on.
+    pub(crate) fn come(&mut self, wish: Wish, control: &Control, console: Option<&Console>) -> Act {
+        let Some(patience) = &mut self.patience else { return Act::Pass };
+        self.was_handled = disposition(wish, control, console) == Some(Disposition::Handled);
+        patience.wish(wish, Instant::now())
     }
 
     /// When it is to be looked whether one was followed.
@@ -40,7 +44,7 @@ impl Wishes {
         match &mut self.patience {
             Some(patience) if patience.deadline().is_some_and(|deadline| deadline <= now) => {
                 let disposition = patience.asked().and_then(|wish| disposition(wish, control, console));
-                patience.look(now, disposition)
+                patience.look(now, if self.was_handled { Some(Disposition::Handled) } else { disposition })
             }
             Some(_) | None => Act::Pass,
         }
