@@ -16,7 +16,7 @@ pub enum Decision {
         base: Option<BaseImage>,
         /// That its name led to another image in the latest build that had this FROM.
         #[serde(skip_serializing_if = "Option::is_none")]
-        moved: Option<Moved>,
+        moved: Option<Box<Moved>>,
     },
     Hit {
         key: CacheKey,

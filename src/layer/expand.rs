@@ -49,7 +49,7 @@ fn expand(
     let compressed = store.open_blob(&descriptor.digest)?;
     let task = store.meter().begin(Work::Expanding, None);
     let mut decoder = decompress(compressed, &Limits::of(store.limits())).map_err(unreadable)?;
-    let mut hasher = crate::oci::Hasher::new();
+    let mut hasher = crate::oci::Hasher::of(diff_id.0.algorithm());
     let mut buffer = vec![0; 256 << 10];
     loop {
         let count = match io::Read::read(&mut decoder, &mut buffer) {
@@ -64,7 +64,7 @@ fn expand(
     }
     let actual = DiffId(hasher.finish());
     if actual != diff_id {
-        return Err(Error::DiffId { blob, expected: diff_id, actual });
+        return Err(Error::DiffId { blob, expected: diff_id.into(), actual: actual.into() });
     }
     store.remember_to_expand(&descriptor.digest, &diff_id);
     Ok(())
@@ -81,14 +81,14 @@ pub(crate) fn into_blob(store: &Store, file: File, layer: &Layer) -> Result<(), 
     let task = store.meter().begin(Work::Expanding, Some(size));
     let decoder = decompress(file, &Limits::of(store.limits())).map_err(unreadable)?;
     let mut reader = Counted { reader: decoder, task: &task };
-    let mut writer = store.blob_writer()?;
+    let mut writer = store.blob_writer_by(digest.algorithm())?;
     let expanded = writer.copy_from(&mut reader, size).map_err(unreadable);
     store.meter().check().map_err(store::Error::from)?;
     let mut actual = expanded?;
     // Reads to the end as well, where the checksum is.
     actual += io::copy(&mut reader.by_ref().take(1), &mut io::sink()).map_err(unreadable)?;
     if actual != size {
-        return Err(store::Error::Size { digest, expected: size, actual }.into());
+        return Err(store::Error::Size { digest: digest.into(), expected: size, actual }.into());
     }
     Ok(writer.commit_as(digest)?)
 }

@@ -187,9 +187,9 @@ pub enum Error {
         /// The blob.
         blob: String,
         /// In the configuration.
-        expected: DiffId,
+        expected: Box<DiffId>,
         /// What the bytes say.
-        actual: DiffId,
+        actual: Box<DiffId>,
     },
     /// Somebody wished that it should stop.
     #[error(transparent)]

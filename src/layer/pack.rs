@@ -23,7 +23,8 @@ pub(crate) fn pack(
 ) -> Result<Descriptor, Error> {
     let archive = store.open_blob(&layer.digest)?;
     let task = store.meter().begin(Work::Writing, Some(layer.size));
-    let mut archive = Archive { file: archive, task: &task, tell, done: 0, hasher: Hasher::new() };
+    let mut archive =
+        Archive { file: archive, task: &task, tell, done: 0, hasher: Hasher::of(layer.digest.algorithm()) };
     let mut packed = Packed { file, size: 0, hasher: Hasher::new() };
     let hands = std::thread::available_parallelism().map_or(1, usize::from);
     let done = compress::gzip(&mut archive, &mut packed, hands);
@@ -31,7 +32,7 @@ pub(crate) fn pack(
     done.map_err(store::Error::io("write", path))?;
     let actual = archive.hasher.finish();
     if actual != layer.digest {
-        return Err(store::Error::Content { digest: layer.digest, actual }.into());
+        return Err(store::Error::Content { digest: layer.digest.into(), actual: actual.into() }.into());
     }
     let (size, digest) = (packed.size, packed.hasher.finish());
     Ok(Descriptor::new(media_type::LAYER_GZIP, digest, size))

@@ -94,7 +94,7 @@ impl Decider<'_> {
             None => None,
         };
         let moved = Moved::between(index + 1, before.as_ref(), base.as_ref());
-        Ok(Decision::NotCached { base, moved })
+        Ok(Decision::NotCached { base, moved: moved.map(Box::new) })
     }
 
     /// Why there is no record: by comparison with the latest comparable build.

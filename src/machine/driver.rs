@@ -217,7 +217,7 @@ impl Machine {
         let context_was_loaded = self.inputs.loaded().is_some();
         reporter.tell(EventKind::StepStarted);
         let (noted, resolved) = self.resolve(index, &mut reporter)?;
-        noted.take_pulled().into_iter().for_each(|event| reporter.tell(event));
+        noted.take_brought().into_iter().for_each(|event| reporter.tell(event));
         self.warn_of_step(index, noted, &mut reporter)?;
         let resolved = resolved?;
         if let Some(instruction) = resolved.intent().and_then(|intent| intent.expanded.clone()) {

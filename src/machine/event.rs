@@ -180,6 +180,15 @@ pub enum EventKind {
         name: String,
         stands_for: String,
     },
+    /// The file of a URL was asked for.
+    Downloaded {
+        /// Without its query, which may be a secret.
+        url: String,
+        digest: Digest,
+        bytes: u64,
+        /// Whether all of it came. Else it is still what an earlier build has downloaded.
+        is_new: bool,
+    },
     /// FROM found its image.
     Resolved {
         image: String,

@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 pub(super) struct Noted {
     warnings: RefCell<Vec<Diagnostic>>,
     has_variables: Cell<bool>,
-    pulled: RefCell<Vec<EventKind>>,
+    brought: RefCell<Vec<EventKind>>,
 }
 
 impl Noted {
@@ -21,19 +21,19 @@ impl Noted {
         self.warnings.borrow_mut().push(warning);
     }
 
-    /// An image was pulled.
-    pub(crate) fn pulled(&self, event: EventKind) {
-        self.pulled.borrow_mut().push(event);
+    /// An image was pulled, or a file downloaded.
+    pub(crate) fn brought(&self, event: EventKind) {
+        self.brought.borrow_mut().push(event);
     }
 
     /// Something else that is to be told, once.
     pub(crate) fn told(&self, event: EventKind) {
-        self.pulled.borrow_mut().push(event);
+        self.brought.borrow_mut().push(event);
     }
 
-    /// All images that were pulled, each once.
-    pub(crate) fn take_pulled(&self) -> Vec<EventKind> {
-        self.pulled.take()
+    /// All that was brought or is to be told, each once.
+    pub(crate) fn take_brought(&self) -> Vec<EventKind> {
+        self.brought.take()
     }
 
     /// A variable was replaced, or an ARG got its value from elsewhere.

@@ -25,7 +25,7 @@ pub mod validate;
 pub(crate) use config::{ContainerConfig, Empty, HealthConfig, RootFs};
 pub use config::{History, ImageConfig};
 pub use descriptor::{Descriptor, media_type};
-pub use digest::{ChainId, DiffId, Digest};
+pub use digest::{Algorithm, ChainId, DiffId, Digest};
 pub(crate) use digest::{DigestError, Hasher};
 pub(crate) use environment::Environment;
 pub(crate) use kind::{Document, DocumentKind};

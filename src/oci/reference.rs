@@ -3,8 +3,8 @@
 //! The grammar is in [`super::grammar`]; here is what a name is.
 //!
 //! Two readings of the same text: [`Reference::parse`] takes it as it stands (`alpine` has no domain), and
-//! [`Reference::parse_normalized`] as people mean it (`alpine` is `docker.io/library/alpine`). A digest of SHA-384 or
-//! SHA-512 is a valid part of a name too, though no image of a store is found by it.
+//! [`Reference::parse_normalized`] as people mean it (`alpine` is `docker.io/library/alpine`). A digest of SHA-384
+//! is a valid part of a name too, though no image of a store is found by it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,7 +57,7 @@ pub enum ReferenceError {
 /// A digest as a part of a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum NameDigest {
-    Sha256(Digest),
+    Known(Digest),
     /// Of another algorithm, as written. No image is known by it.
     Other(String),
 }
@@ -69,7 +69,7 @@ impl FromStr for NameDigest {
         let algorithms = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
         let (name, digits) = text.split_once(':').unwrap_or((text, ""));
         let Some((algorithm, expected)) = algorithms.into_iter().find(|(known, _)| *known == name) else {
-            return Ok(NameDigest::Sha256(text.parse()?));
+            return Ok(NameDigest::Known(text.parse()?));
         };
         if digits.len() != expected {
             return Err(ReferenceError::DigestLength { algorithm, expected, found: digits.len() });
@@ -78,8 +78,8 @@ impl FromStr for NameDigest {
             return Err(DigestError::Encoded(digits.to_string()).into());
         }
         Ok(match algorithm {
-            "sha256" => NameDigest::Sha256(text.parse()?),
-            _ => NameDigest::Other(text.to_string()),
+            "sha384" => NameDigest::Other(text.to_string()),
+            _ => NameDigest::Known(text.parse()?),
         })
     }
 }
@@ -87,7 +87,7 @@ impl FromStr for NameDigest {
 impl fmt::Display for NameDigest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NameDigest::Sha256(digest) => digest.fmt(formatter),
+            NameDigest::Known(digest) => digest.fmt(formatter),
             NameDigest::Other(text) => formatter.write_str(text),
         }
     }
@@ -210,7 +210,7 @@ impl Reference {
     /// The digest, when one is written that an image can be found by.
     pub fn digest(&self) -> Option<Digest> {
         match self.digest {
-            Some(NameDigest::Sha256(digest)) => Some(digest),
+            Some(NameDigest::Known(digest)) => Some(digest),
             Some(NameDigest::Other(_)) | None => None,
         }
     }
@@ -263,7 +263,7 @@ impl Reference {
 
     /// The same repository with this digest, and without a tag.
     pub(crate) fn with_digest(&self, digest: Digest) -> Reference {
-        Reference { tag: None, digest: Some(NameDigest::Sha256(digest)), ..self.clone() }
+        Reference { tag: None, digest: Some(NameDigest::Known(digest)), ..self.clone() }
     }
 
     /// The same reference without its tag.

@@ -30,6 +30,12 @@ pub(super) fn retry_after(answer: &Answer) -> Option<Duration> {
     answer.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Whether a part begins at a byte: `Content-Range: bytes 100-199/200`, RFC 9110, section 14.4.
+pub(super) fn starts_at(answer: &Answer, from: u64) -> bool {
+    let range = answer.header("content-range").and_then(|text| text.strip_prefix("bytes "));
+    range.and_then(|text| text.split('-').next()?.trim().parse::<u64>().ok()) == Some(from)
+}
+
 /// What an answer says of its error, in one line.
 pub(super) fn reason(answer: Answer) -> Option<String> {
     const LONGEST: usize = 300;

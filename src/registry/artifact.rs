@@ -55,7 +55,7 @@ impl Artifact {
             Some(error) => return Err(error),
             None => read?,
         };
-        self.compare(blob, Digest::of(&bytes), bytes.len() as u64)?;
+        self.compare(blob, blob.digest.algorithm().hash(&bytes), bytes.len() as u64)?;
         Ok(bytes)
     }
 
@@ -69,7 +69,10 @@ impl Artifact {
             || self.session.end(),
             || {
                 let task = store.meter().begin(Work::Downloading, Some(blob.size));
-                staging.add(Counted { reader: (&mut body).take(blob.size.saturating_add(1)), task: &task })
+                staging.add(
+                    blob.digest.algorithm(),
+                    Counted { reader: (&mut body).take(blob.size.saturating_add(1)), task: &task },
+                )
             },
         );
         self.session.check()?;
@@ -93,7 +96,7 @@ impl Artifact {
     fn compare(&self, blob: &Descriptor, digest: Digest, size: u64) -> Result<(), Error> {
         let registry = self.session.registry.clone();
         if size != blob.size {
-            return Err(Error::Size { registry, digest: blob.digest, expected: blob.size, actual: size });
+            return Err(Error::Size { registry, digest: blob.digest.into(), expected: blob.size, actual: size });
         }
         if digest != blob.digest {
             let (expected, actual) = (blob.digest.to_string(), digest.to_string());

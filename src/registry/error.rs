@@ -42,7 +42,7 @@ pub enum Error {
         /// The registry.
         registry: String,
         /// The blob.
-        digest: Digest,
+        digest: Box<Digest>,
     },
     /// The registry wants to know who asks.
     #[error("{registry} refuses access to `{repository}`: {}", if *.has_credentials { "the user name or the password is wrong, or this user may not" } else { "it is private, or it does not exist" })]
@@ -128,7 +128,7 @@ pub enum Error {
         /// The registry.
         registry: String,
         /// What was asked for.
-        digest: Digest,
+        digest: Box<Digest>,
         /// What the descriptor says.
         expected: u64,
         /// How many came; where there are more, one more than expected.

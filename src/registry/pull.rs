@@ -114,7 +114,7 @@ impl Pull<'_> {
         let mut found = found.descriptor;
         found.platform = Some(config.platform());
         for (descriptor, bytes) in documents.iter().rev() {
-            self.store.put_document(&descriptor.media_type, bytes)?;
+            self.store.put_document_by(descriptor.digest.algorithm(), &descriptor.media_type, bytes)?;
         }
         let blobs = manifest.layers.iter().map(|layer| layer.digest);
         known::note(self.store, &self.session.registry, &self.session.repository, blobs);
@@ -215,12 +215,12 @@ impl Pull<'_> {
         if bytes.len() as u64 != descriptor.size {
             return Err(self.size(descriptor, bytes.len() as u64));
         }
-        let actual = Digest::of(&bytes);
+        let actual = descriptor.digest.algorithm().hash(&bytes);
         if actual != descriptor.digest {
             return Err(self.content(&descriptor.digest, actual));
         }
         let config = self.parse(&bytes)?;
-        self.store.put_document(&descriptor.media_type, &bytes)?;
+        self.store.put_document_by(descriptor.digest.algorithm(), &descriptor.media_type, &bytes)?;
         Ok(config)
     }
 
@@ -259,7 +259,7 @@ impl Pull<'_> {
         let (digest, total) = (descriptor.digest, descriptor.size);
         self.store.hold(&digest);
         let task = self.store.meter().begin(Work::Downloading, Some(total));
-        let mut writer = self.store.blob_writer()?;
+        let mut writer = self.store.blob_writer_by(digest.algorithm())?;
         let mut attempt = 0;
         loop {
             let before = writer.position();
@@ -283,7 +283,7 @@ impl Pull<'_> {
             self.session.pause(std::time::Duration::from_millis(250) * 2_u32.pow(attempt))?;
         }
         writer.commit_as(digest).map_err(|error| match error {
-            store::Error::Content { digest, actual } => self.content(&digest, actual),
+            store::Error::Content { digest, actual } => self.content(&digest, *actual),
             error => error.into(),
         })
     }
@@ -330,7 +330,7 @@ impl Pull<'_> {
 
     fn size(&self, descriptor: &Descriptor, actual: u64) -> Error {
         let registry = self.session.registry.clone();
-        Error::Size { registry, digest: descriptor.digest, expected: descriptor.size, actual }
+        Error::Size { registry, digest: descriptor.digest.into(), expected: descriptor.size, actual }
     }
 
     fn content(&self, expected: &Digest, actual: Digest) -> Error {

@@ -252,7 +252,7 @@ impl Push<'_> {
                 let path = self.store.blob_path(&blob.digest);
                 let actual = length(&file, &path)?;
                 if actual != blob.size {
-                    return Err(store::Error::Size { digest: blob.digest, expected: blob.size, actual }.into());
+                    return Err(store::Error::Size { digest: blob.digest.into(), expected: blob.size, actual }.into());
                 }
                 self.send(blob, Source { file: &file, path: &path }, place, tell)?;
             }
@@ -332,18 +332,22 @@ impl Push<'_> {
             }
         };
         // What is the same stays the same to the byte.
-        let bytes = bytes.as_deref().unwrap_or(&document.bytes);
-        let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
+        let (bytes, digest) = match &bytes {
+            Some(bytes) => (bytes.as_slice(), Digest::of(bytes)),
+            None => (document.bytes.as_slice(), document.descriptor.digest),
+        };
+        let size = bytes.len() as u64;
         let descriptor = Descriptor { digest, size, ..document.descriptor.clone() };
-        self.put(&descriptor, bytes, tag)?;
+        let there = self.put(&descriptor, bytes, tag)?;
         if let Contents::Image(manifest) = &document.contents {
             let blobs = manifest.layers.iter().map(|layer| sent.get(&layer.digest).unwrap_or(layer).digest);
             known::note(self.store, &self.session.registry, &self.session.repository, blobs);
         }
-        Ok(descriptor)
+        Ok(Descriptor { digest: there, ..descriptor })
     }
 
-    fn put(&self, descriptor: &Descriptor, bytes: &[u8], tag: Option<&str>) -> Result<(), Error> {
+    /// Gives the digest by which the registry has it, which may be another than ours where it gave it a name.
+    fn put(&self, descriptor: &Descriptor, bytes: &[u8], tag: Option<&str>) -> Result<Digest, Error> {
         let name = tag.map_or_else(|| descriptor.digest.to_string(), str::to_owned);
         let url = self.session.url(&format!("manifests/{name}"))?;
         let answer = self.session.send(Target::Named, &mut || {
@@ -353,13 +357,15 @@ impl Push<'_> {
         if ![200, 201, 202].contains(&answer.status) {
             return Err(self.session.refused(&url, answer));
         }
-        let digest = descriptor.digest.to_string();
-        match answer.header("docker-content-digest") {
-            Some(other) if other != digest => Err(Error::Answer {
+        let Some(said) = answer.header("docker-content-digest") else { return Ok(descriptor.digest) };
+        let is_right = |digest: &Digest| digest.algorithm().hash(bytes) == *digest;
+        match said.parse().ok().filter(is_right) {
+            Some(digest) if tag.is_some() => Ok(digest),
+            Some(_) => Ok(descriptor.digest),
+            None => Err(Error::Answer {
                 url: url.to_string(),
-                reason: format!("it was given {digest} and says that it has {}", crate::shown::line(other)),
+                reason: format!("it was given {} and says that it has {}", descriptor.digest, crate::shown::line(said)),
             }),
-            Some(_) | None => Ok(()),
         }
     }
 }

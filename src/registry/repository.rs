@@ -8,12 +8,12 @@ use std::io::Read;
 use serde::Deserialize;
 
 use super::Error;
-use super::answers::unreachable;
-use super::http::{Answer, Failure, Method};
+use super::answers::{starts_at, unreachable};
+use super::http::{Failure, Method};
 use super::session::Session;
 use super::url::Url;
 use crate::limits::{Bound, Limit};
-use crate::oci::{Descriptor, Digest, DocumentKind, kind, media_type};
+use crate::oci::{Algorithm, Descriptor, Digest, DocumentKind, kind, media_type};
 
 /// The kinds of manifests that are understood.
 const ACCEPTED: [&str; 4] =
@@ -68,11 +68,12 @@ pub(super) fn manifest(session: &Session, which: &Which, name: &str, bound: Boun
     let claimed = answer.header(CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok());
     let path = std::path::Path::new(url.as_str());
     let bytes = crate::document::read_to_end(answer.into_body(), path, bound)?;
-    let digest = Digest::of(&bytes);
     let expected = match which {
         Which::Digest(digest) => Some(*digest),
         Which::Tag(_) => claimed,
     };
+    // By which algorithm it is known, the registry says.
+    let digest = expected.map_or(Algorithm::Sha256, |expected| expected.algorithm()).hash(&bytes);
     if let Some(expected) = expected.filter(|expected| *expected != digest) {
         return Err(Error::Content {
             registry: session.registry.clone(),
@@ -190,7 +191,7 @@ pub(super) fn blob(session: &Session, digest: &Digest, from: u64) -> Result<impl
         // The server has sent all of it.
         200 => from,
         206 if from > 0 && starts_at(&answer, from) => 0,
-        404 => return Err(Error::NoBlob { registry: session.registry.clone(), digest: *digest }),
+        404 => return Err(Error::NoBlob { registry: session.registry.clone(), digest: (*digest).into() }),
         206 => {
             return Err(Error::Answer {
                 url: url.to_string(),
@@ -203,12 +204,6 @@ pub(super) fn blob(session: &Session, digest: &Digest, from: u64) -> Result<impl
     let passed = std::io::copy(&mut (&mut body).take(skipped), &mut std::io::sink());
     passed.map_err(|error| unreachable(&url, session.root(), Failure::Io(error)))?;
     Ok(body)
-}
-
-/// Whether a part begins at a byte: `Content-Range: bytes 100-199/200`, RFC 9110, section 14.4.
-fn starts_at(answer: &Answer, from: u64) -> bool {
-    let range = answer.header("content-range").and_then(|text| text.strip_prefix("bytes "));
-    range.and_then(|text| text.split('-').next()?.trim().parse::<u64>().ok()) == Some(from)
 }
 
 fn accept() -> [(&'static str, String); 1] {

@@ -173,7 +173,7 @@ impl<'w> Deliveries<'w> {
         let mut state = self.state();
         state.uploads.remove(id);
         let size = arrival.size();
-        let (actual, size) = self.staging.finish(arrival).inspect_err(|_| self.release(size))?;
+        let (actual, size) = self.staging.finish_by(digest.algorithm(), arrival).inspect_err(|_| self.release(size))?;
         let refused = if actual == *digest {
             let known = state.size_of(digest);
             state.deliver(repository, digest, size).inspect(|()| self.release(known.unwrap_or(0))).err()
@@ -233,7 +233,8 @@ impl<'w> Deliveries<'w> {
         let mut state = self.state();
         let new = if state.size_of(&descriptor.digest).is_none() { descriptor.size } else { 0 };
         self.reserve(new)?;
-        let finished = self.staging.finish(arrival).map_err(Refusal::from);
+        let algorithm = descriptor.digest.algorithm();
+        let finished = self.staging.finish_by(algorithm, arrival).map_err(Refusal::from);
         let delivered = finished.and_then(|_| state.deliver(repository, &descriptor.digest, descriptor.size));
         delivered.inspect_err(|_| {
             self.release(new);
@@ -269,7 +270,7 @@ impl<'w> Deliveries<'w> {
         let mut bytes = Vec::new();
         let bound = self.staging.home().bound(&documents::MANIFEST);
         file.take(bound.most).read_to_end(&mut bytes).map_err(store::Error::io("read", self.staging.folder()))?;
-        if Digest::of(&bytes) != descriptor.digest {
+        if descriptor.digest.algorithm().hash(&bytes) != descriptor.digest {
             let message = format!("{} is too large for a manifest ({})", descriptor.digest, bound.variable);
             return Err(Refusal::new(Code::ManifestInvalid, message));
         }

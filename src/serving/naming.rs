@@ -16,7 +16,7 @@ use crate::http::{Answer, Request};
 use crate::images::archive;
 use crate::layer;
 use crate::limits::Bound;
-use crate::oci::{Descriptor, Digest, Document, DocumentKind, Index, Manifest, Reference, kind};
+use crate::oci::{Algorithm, Descriptor, Digest, Document, DocumentKind, Index, Manifest, Reference, kind};
 use crate::store::{self, MOST_NESTED, Store, documents};
 
 /// A manifest as it was pushed.
@@ -53,7 +53,11 @@ impl Registry<'_> {
         repository: &Repository,
         which: &Which,
     ) -> Result<(Answer, Option<Named>), Refusal> {
-        let pushed = read(request, self.store.home().bound(&documents::MANIFEST))?;
+        let algorithm = match which {
+            Which::Digest(wanted) => wanted.algorithm(),
+            Which::Tag(_) => Algorithm::Sha256,
+        };
+        let pushed = read(request, algorithm, self.store.home().bound(&documents::MANIFEST))?;
         let digest = pushed.descriptor.digest;
         for part in pushed.document.parts() {
             self.check_part(deliveries, repository, part)?;
@@ -122,7 +126,7 @@ impl Registry<'_> {
         for digest in &needed {
             deliveries.staging.keep_in(&store, digest)?;
         }
-        store.put_document(&descriptor.media_type, &pushed.bytes)?;
+        store.put_document_by(descriptor.digest.algorithm(), &descriptor.media_type, &pushed.bytes)?;
         if let Some(manifest) = cache {
             shared::prove(&store, manifest)
                 .map_err(|error| Refusal::new(Code::ManifestInvalid, format!("it is not a build cache: {error}")))?;
@@ -193,7 +197,7 @@ impl Registry<'_> {
 }
 
 /// Reads the body of a request as the kind of document that it says it is.
-fn read(request: &mut Request<'_>, bound: Bound) -> Result<Pushed, Refusal> {
+fn read(request: &mut Request<'_>, algorithm: Algorithm, bound: Bound) -> Result<Pushed, Refusal> {
     let broken =
         |error: std::io::Error| Refusal::new(Code::ManifestInvalid, format!("the manifest broke off: {error}"));
     let Some(bytes) = request.body.whole(bound.most).map_err(broken)? else {
@@ -216,7 +220,7 @@ fn read(request: &mut Request<'_>, bound: Bound) -> Result<Pushed, Refusal> {
         return Err(Refusal::new(Code::ManifestInvalid, message));
     };
     let document = parse(kind, &bytes)?;
-    let descriptor = Descriptor::new(&media_type, Digest::of(&bytes), bytes.len() as u64);
+    let descriptor = Descriptor::new(&media_type, algorithm.hash(&bytes), bytes.len() as u64);
     Ok(Pushed { descriptor, bytes, document })
 }
 

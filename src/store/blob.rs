@@ -12,8 +12,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::lease::Lease;
-use super::{Error, Store, proof, write};
-use crate::oci::{Digest, Hasher};
+use super::{Error, Home, Store, proof, write};
+use crate::oci::{Algorithm, Digest, Hasher};
 use std::sync::Arc;
 
 const PIECE: usize = 1 << 20;
@@ -31,9 +31,7 @@ pub struct BlobWriter {
     temporary: Option<write::Temporary>,
     /// Where it is made.
     folder: PathBuf,
-    blobs: PathBuf,
-    /// The folder of the proofs.
-    proven: PathBuf,
+    home: Home,
     /// What the store uses.
     lease: Arc<Lease>,
     piece: Vec<u8>,
@@ -47,16 +45,15 @@ enum Hashing {
 }
 
 impl BlobWriter {
-    pub(super) fn create(store: &Store) -> Result<BlobWriter, Error> {
+    pub(super) fn create(store: &Store, algorithm: Algorithm) -> Result<BlobWriter, Error> {
         Ok(BlobWriter {
             temporary: None,
             folder: store.home().temporary(),
-            blobs: store.home().blobs(),
-            proven: store.home().proven_dir(),
+            home: store.home().clone(),
             lease: Arc::clone(&store.lease),
             piece: Vec::new(),
             written: 0,
-            hashing: Hashing::Here(Hasher::new()),
+            hashing: Hashing::Here(Hasher::of(algorithm)),
         })
     }
 
@@ -127,10 +124,10 @@ impl BlobWriter {
         };
         let digest = hasher.finish();
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            return Err(Error::Content { digest: expected, actual: digest });
+            return Err(Error::Content { digest: expected.into(), actual: digest.into() });
         }
         self.lease.hold(&digest, None);
-        let (path, proof) = (self.blobs.join(digest.hex()), self.proven.join(digest.hex()));
+        let (path, proof) = (self.home.place_for_blob(&digest)?, self.home.proof(&digest));
         if !proof::is_proven(&path, &proof) {
             temporary.persist(&path)?;
             if let Ok(metadata) = path.symlink_metadata() {

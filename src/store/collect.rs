@@ -110,6 +110,6 @@ impl Store {
                 }
             }
         }
-        write::synchronise_folder(&self.home().blobs())
+        self.home().blob_folders().try_for_each(|(_, folder)| write::synchronise_folder(&folder))
     }
 }

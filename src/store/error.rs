@@ -58,7 +58,7 @@ pub enum Error {
     #[error("blob {digest} is a {kind}, not a regular file")]
     NotAFile {
         /// The blob.
-        digest: Digest,
+        digest: Box<Digest>,
         /// What is there instead.
         kind: &'static str,
     },
@@ -66,7 +66,7 @@ pub enum Error {
     #[error("{digest} is listed as `{media_type}`, which is not an {wanted}")]
     Kind {
         /// The blob.
-        digest: Digest,
+        digest: Box<Digest>,
         /// The kind that is needed.
         wanted: &'static str,
         /// What the descriptor says.
@@ -76,15 +76,15 @@ pub enum Error {
     #[error("blob {digest} is damaged: its content has the digest {actual}")]
     Content {
         /// The blob.
-        digest: Digest,
+        digest: Box<Digest>,
         /// The digest of what is there.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// A descriptor gives another size than the blob has.
     #[error("blob {digest} has {actual} bytes, but its descriptor says {expected}")]
     Size {
         /// The blob.
-        digest: Digest,
+        digest: Box<Digest>,
         /// The size in the descriptor.
         expected: u64,
         /// The size of the file.
@@ -110,7 +110,7 @@ pub enum Error {
     #[error("{digest} has no image for {platform} (it has {available})")]
     Platform {
         /// The index.
-        digest: Digest,
+        digest: Box<Digest>,
         /// The platform that was wanted.
         platform: String,
         /// The platforms that there are.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::index::{Image, is_named, name_of, without_name};
 use super::{Error, RepositoryDigests, Store};
-use crate::oci::{Descriptor, Digest, Index, Manifest, Platform, Reference};
+use crate::oci::{Algorithm, Descriptor, Digest, Index, Manifest, Platform, Reference};
 
 /// The list of images at one moment, for many questions.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Store {
         let mut index = self.index()?;
         let entries = &mut index.manifests;
         // For one question, most names need not be understood.
-        let digest = Digest::from_hex(text.strip_prefix("sha256:").unwrap_or(text)).ok();
+        let digest = Digest::from_hex(digits(text)).ok();
         let name = Reference::parse_normalized(text).ok().map(|name| name.with_default_tag());
         let position = match (digest, name) {
             (Some(digest), _) => entries.iter().position(|entry| entry.digest == digest),
@@ -147,7 +147,7 @@ impl<'s> Catalogue<'s> {
     /// [`Error::NoImage`], [`Error::Ambiguous`].
     pub(crate) fn find(&self, text: &str) -> Result<usize, Error> {
         let none = || Error::NoImage { name: text.to_string(), other_tag: self.other_tag(text) };
-        let hex = text.strip_prefix("sha256:").unwrap_or(text);
+        let hex = digits(text);
         let first = |digest: &Digest| self.with_digest(digest).first().copied();
         if let Some(position) = Digest::from_hex(hex).ok().and_then(|digest| first(&digest)) {
             return Ok(position);
@@ -174,7 +174,7 @@ impl<'s> Catalogue<'s> {
             (Some(digest), 1) => first(digest).ok_or_else(none),
             (None, _) => Err(none()),
             // One image by its whole id, under two manifests.
-            (Some(digest), _) if hex.len() == 64 => first(digest).ok_or_else(none),
+            (Some(digest), _) if hex.len() >= 64 => first(digest).ok_or_else(none),
             (Some(_), count) => Err(Error::Ambiguous { prefix: text.to_string(), count }),
         }
     }
@@ -198,4 +198,9 @@ impl<'s> Catalogue<'s> {
         all.sort_unstable();
         all
     }
+}
+
+/// A digest, or the beginning of one, without its algorithm.
+fn digits(text: &str) -> &str {
+    text.split_once(':').filter(|(name, _)| Algorithm::of_name(name).is_some()).map_or(text, |(_, digits)| digits)
 }

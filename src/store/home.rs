@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, atomic_write, documents, write};
 use crate::limits::{Bound, Limit, Limits};
-use crate::oci::{ChainId, DiffId, Digest, Index, Layout, to_json, validate};
+use crate::oci::{Algorithm, ChainId, DiffId, Digest, Index, Layout, to_json, validate};
 
 /// Who may enter a folder of a home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,10 @@ impl Home {
     /// happen to files that are not the home's.
     fn look(&self) -> Result<Vec<(PathBuf, Doors)>, Error> {
         let mut wanting = Vec::new();
+        let other = self.blobs_by(Algorithm::Sha512);
+        if other.is_symlink() {
+            return Err(Error::LinkedFolder { path: other });
+        }
         for (path, doors) in self.folders() {
             match path.symlink_metadata() {
                 Ok(found) if found.is_symlink() => return Err(Error::LinkedFolder { path }),
@@ -184,9 +188,33 @@ impl Home {
         &self.root
     }
 
-    /// The folder of the blobs.
+    /// The folder of the blobs with a SHA-256.
     pub fn blobs(&self) -> PathBuf {
-        self.root.join("blobs/sha256")
+        self.blobs_by(Algorithm::Sha256)
+    }
+
+    /// The folder of the blobs by an algorithm. Only that of SHA-256 is always there.
+    pub(crate) fn blobs_by(&self, algorithm: Algorithm) -> PathBuf {
+        self.root.join("blobs").join(algorithm.name())
+    }
+
+    /// The folders of blobs that there are.
+    pub(crate) fn blob_folders(&self) -> impl Iterator<Item = (Algorithm, PathBuf)> {
+        let folders = Algorithm::ALL.map(|algorithm| (algorithm, self.blobs_by(algorithm)));
+        folders.into_iter().filter(|(algorithm, path)| *algorithm == Algorithm::Sha256 || path.is_dir())
+    }
+
+    /// Where a blob is or would be.
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs_by(digest.algorithm()).join(digest.hex())
+    }
+
+    /// As [`Home::blob`], for who is about to make it: its folder is there.
+    pub(super) fn place_for_blob(&self, digest: &Digest) -> Result<PathBuf, Error> {
+        if digest.algorithm() != Algorithm::Sha256 {
+            write::create_folder(&self.blobs_by(digest.algorithm()))?;
+        }
+        Ok(self.blob(digest))
     }
 
     /// The list of images.

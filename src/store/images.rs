@@ -127,7 +127,7 @@ impl Store {
                 let platforms = index.manifests.iter().filter_map(|entry| entry.platform.as_ref());
                 let available: Vec<String> = platforms.map(Platform::to_string).collect();
                 return Err(Error::Platform {
-                    digest: current.digest,
+                    digest: current.digest.into(),
                     platform: platform.to_string(),
                     available: available.join(", "),
                 });

@@ -66,7 +66,7 @@ pub(crate) use write::{atomic_replace, atomic_write};
 
 use crate::document;
 use crate::limits::Limits;
-use crate::oci::{Descriptor, Digest, DocumentKind};
+use crate::oci::{Algorithm, Descriptor, Digest, DocumentKind};
 use crate::progress::Meter;
 
 /// An open store. Opening is cheap; as long as it is open, nothing that it has given or taken is removed by others.
@@ -125,7 +125,7 @@ impl Store {
 
     /// Where a blob is or would be.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.home.blobs().join(digest.hex())
+        self.home.blob(digest)
     }
 
     /// Whether a blob is there: a regular file. Its content is proven when it is read.
@@ -138,11 +138,24 @@ impl Store {
     /// # Errors
     /// [`Error::Document`] for a document that is larger than what would be read again, [`Error::Io`] for the disk's errors.
     pub(crate) fn put_document(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
-        let digest = Digest::of(bytes);
+        self.put_document_by(Algorithm::Sha256, media_type, bytes)
+    }
+
+    /// As [`Store::put_document`], under a digest of this algorithm.
+    ///
+    /// # Errors
+    /// As [`Store::put_document`].
+    pub(crate) fn put_document_by(
+        &self,
+        algorithm: Algorithm,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<Descriptor, Error> {
+        let digest = algorithm.hash(bytes);
         if let Some(kind) = DocumentKind::of(media_type) {
             document::check(&self.blob_path(&digest), bytes.len() as u64, self.home.bound(documents::limit(kind)))?;
         }
-        self.put_bytes(media_type, bytes)
+        self.put(Descriptor::new(media_type, digest, bytes.len() as u64), bytes)
     }
 
     /// Stores bytes that are in memory, in place of a damaged blob of the same name. Idempotent.
@@ -150,8 +163,12 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] for the disk's errors.
     pub fn put_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Error> {
-        let descriptor = Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64);
-        self.lease.hold(&descriptor.digest, DocumentKind::of(media_type));
+        self.put(Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64), bytes)
+    }
+
+    /// Stores bytes that have a digest.
+    fn put(&self, descriptor: Descriptor, bytes: &[u8]) -> Result<Descriptor, Error> {
+        self.lease.hold(&descriptor.digest, DocumentKind::of(&descriptor.media_type));
         let is_there = self.open_sized(&descriptor).is_ok_and(|mut file| {
             let mut found = Vec::with_capacity(bytes.len() + 1);
             file.read_to_end(&mut found).is_ok() && found == bytes
@@ -159,7 +176,7 @@ impl Store {
         if !is_there {
             let mut temporary = write::Temporary::create(&self.home.temporary())?;
             temporary.write(bytes)?;
-            temporary.persist(&self.blob_path(&descriptor.digest))?;
+            temporary.persist(&self.home.place_for_blob(&descriptor.digest)?)?;
         }
         Ok(descriptor)
     }
@@ -169,6 +186,14 @@ impl Store {
     /// # Errors
     /// None for now: the file is made with the first bytes.
     pub fn blob_writer(&self) -> Result<BlobWriter, Error> {
-        BlobWriter::create(self)
+        self.blob_writer_by(Algorithm::Sha256)
+    }
+
+    /// As [`Store::blob_writer`], for a digest of this algorithm.
+    ///
+    /// # Errors
+    /// As [`Store::blob_writer`].
+    pub(crate) fn blob_writer_by(&self, algorithm: Algorithm) -> Result<BlobWriter, Error> {
+        BlobWriter::create(self, algorithm)
     }
 }

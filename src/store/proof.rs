@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::atomic_replace;
 use crate::limits::Limit;
-use crate::oci::{Digest, Hasher};
+use crate::oci::{Algorithm, Digest, Hasher};
 use crate::tree::FileIdentity;
 
 /// Seven numbers and the spaces between them are not longer.
@@ -67,8 +67,8 @@ pub(super) fn is_remembered(proof: &Path, identity: FileIdentity) -> bool {
 }
 
 /// The digest and the size of what a reader gives.
-pub(super) fn hash(mut reader: impl Read) -> io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::new();
+pub(super) fn hash(algorithm: Algorithm, mut reader: impl Read) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::of(algorithm);
     let mut buffer = vec![0; 256 << 10];
     let mut size = 0;
     loop {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::proof::{LAYER, hash, is_remembered, remember};
 use super::{Error, Store};
 use crate::document::{self, Links};
-use crate::oci::{Descriptor, DiffId, Digest, Layer};
+use crate::oci::{Algorithm, Descriptor, DiffId, Digest, Layer};
 use crate::progress::{Counted, Work};
 use crate::tree::FileIdentity;
 
@@ -100,13 +100,13 @@ impl Store {
         }
     }
 
-    /// The digest and the size of what a reader gives. It is counted, and can be stopped.
+    /// The digest by an algorithm, and the size, of what a reader gives. It is counted, and can be stopped.
     ///
     /// # Errors
     /// What the reader says.
-    pub(crate) fn hash(&self, reader: impl Read, size: Option<u64>) -> io::Result<(Digest, u64)> {
+    pub(crate) fn hash(&self, algorithm: Algorithm, reader: impl Read, size: Option<u64>) -> io::Result<(Digest, u64)> {
         let task = self.meter().begin(Work::Verifying, size);
-        hash(Counted { reader, task: &task })
+        hash(algorithm, Counted { reader, task: &task })
     }
 
     /// Whether a file is known to have the content of a digest, without reading it.
@@ -138,11 +138,11 @@ impl Store {
         // Through a handle of its own, so that the caller's still stands at the beginning.
         let (again, before) = document::open(path, Links::Refuse)?;
         document::check(path, before.len(), self.home().bound(&LAYER))?;
-        let read = self.hash(again, Some(before.len()));
+        let read = self.hash(digest.algorithm(), again, Some(before.len()));
         self.meter().check()?;
         let actual = read.map_err(Error::io("read", path))?.0;
         if actual != *digest {
-            return Err(Error::Content { digest: *digest, actual });
+            return Err(Error::Content { digest: (*digest).into(), actual: actual.into() });
         }
         if FileIdentity::of(&before) == FileIdentity::of(&metadata) {
             self.remember(digest, &metadata);

@@ -27,7 +27,7 @@ const PURPOSES: [(&str, &str); 36] = [
     ("networks/switch.lock", "whoever has it locked keeps the networks"),
     ("networks/switch.sock", "where the keeper of the networks is asked"),
     ("networks/*", "what the network is: its id and its addresses"),
-    ("blobs/sha256/*", "a layer, a configuration or a manifest, under the digest of its content"),
+    ("blobs/*/*", "a layer, a configuration or a manifest, under the digest of its content"),
     ("cache/*", "what earlier builds have found out"),
     ("builds/*", "one past build"),
     ("expanded/*", "a layer that came compressed, uncompressed"),

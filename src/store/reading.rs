@@ -33,7 +33,7 @@ impl Store {
     pub(crate) fn look_at_document<T: Document>(&self, descriptor: &Descriptor) -> Result<T, Error> {
         if DocumentKind::of(&descriptor.media_type) != Some(T::KIND) {
             return Err(Error::Kind {
-                digest: descriptor.digest,
+                digest: descriptor.digest.into(),
                 wanted: T::KIND.name(),
                 media_type: descriptor.media_type.clone(),
             });
@@ -65,9 +65,9 @@ impl Store {
         let file = self.open_sized(descriptor)?;
         let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or(0));
         file.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-        let actual = Digest::of(&bytes);
+        let actual = descriptor.digest.algorithm().hash(&bytes);
         if actual != descriptor.digest {
-            return Err(Error::Content { digest: descriptor.digest, actual });
+            return Err(Error::Content { digest: descriptor.digest.into(), actual: actual.into() });
         }
         Ok(bytes)
     }
@@ -77,7 +77,7 @@ impl Store {
         let (digest, expected) = (descriptor.digest, descriptor.size);
         let (file, metadata) = self.open_unproven(&digest)?;
         if metadata.len() != expected {
-            return Err(Error::Size { digest, expected, actual: metadata.len() });
+            return Err(Error::Size { digest: digest.into(), expected, actual: metadata.len() });
         }
         Ok(file)
     }
@@ -86,7 +86,7 @@ impl Store {
     pub(super) fn open_unproven(&self, digest: &Digest) -> Result<(std::fs::File, std::fs::Metadata), Error> {
         document::open(&self.blob_path(digest), Links::Refuse).map_err(|error| match error {
             error if error.is_not_found() => Error::Missing { digest: *digest },
-            document::Error::NotRegular { kind, .. } => Error::NotAFile { digest: *digest, kind },
+            document::Error::NotRegular { kind, .. } => Error::NotAFile { digest: (*digest).into(), kind },
             error => error.into(),
         })
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Home, Store, proof, write};
 use crate::document::{self, Links};
-use crate::oci::{Digest, Hasher};
+use crate::oci::{Algorithm, Digest, Hasher};
 use crate::progress::{Counted, Work};
 
 /// A folder of blobs that do not belong to the store yet. It is removed when it is dropped.
@@ -65,12 +65,12 @@ impl<'s> Staging<'s> {
         Ok(Staging { store, folder })
     }
 
-    /// Writes a stream to its end; returns its digest and its size.
+    /// Writes a stream to its end; returns its digest by this algorithm and its size.
     ///
     /// # Errors
     /// What the stream says, and [`Error::Io`] for the disk's errors.
-    pub(crate) fn add(&self, stream: impl Read) -> Result<(Digest, u64), StageError> {
-        let mut arrival = self.begin()?;
+    pub(crate) fn add(&self, algorithm: Algorithm, stream: impl Read) -> Result<(Digest, u64), StageError> {
+        let mut arrival = Arrival { hasher: Hasher::of(algorithm), ..self.begin()? };
         let task = self.store.meter().begin(Work::Reading, None);
         let mut stream = Counted { reader: stream, task: &task };
         let mut buffer = vec![0; 256 << 10];
@@ -99,7 +99,25 @@ impl<'s> Staging<'s> {
     /// [`Error::Io`] for the disk's errors.
     pub(crate) fn finish(&self, arrival: Arrival) -> Result<(Digest, u64), Error> {
         let Arrival { temporary, hasher, size } = arrival;
-        let digest = hasher.finish();
+        self.give(temporary, hasher.finish(), size)
+    }
+
+    /// As [`Staging::finish`], by the algorithm that turned out to be wanted: by another than was counted on, all of it is read again.
+    ///
+    /// # Errors
+    /// As [`Staging::finish`].
+    pub(crate) fn finish_by(&self, algorithm: Algorithm, arrival: Arrival) -> Result<(Digest, u64), Error> {
+        if algorithm == Algorithm::Sha256 {
+            return self.finish(arrival);
+        }
+        let Arrival { temporary, size, .. } = arrival;
+        let path = temporary.path();
+        let again = File::open(path).map_err(Error::io("open", path))?;
+        let (digest, _) = self.store.hash(algorithm, again, Some(size)).map_err(Error::io("read", path))?;
+        self.give(temporary, digest, size)
+    }
+
+    fn give(&self, temporary: write::Temporary, digest: Digest, size: u64) -> Result<(Digest, u64), Error> {
         temporary.replace(&self.path(&digest))?;
         Ok((digest, size))
     }
@@ -156,7 +174,7 @@ impl<'s> Staging<'s> {
             Err(error) => return Err(Error::io("open", &staged)(error)),
         };
         file.sync_all().map_err(Error::io("synchronise", &staged))?;
-        write::rename(&staged, &blob)?;
+        write::rename(&staged, &store.home().place_for_blob(digest)?)?;
         if let Ok(metadata) = blob.symlink_metadata() {
             proof::remember(&proof, &metadata);
         }

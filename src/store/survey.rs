@@ -125,7 +125,9 @@ impl Survey {
             Survey { files: Vec::new(), damaged: std::mem::take(&mut marking.damaged), strange: others.strange };
         let blob = |name: &str| Some((Digest::from_hex(name).ok()?, Sort::Blob));
         let (contained, nothing) = (contained.copies, BTreeMap::new());
-        survey.list(&home.blobs(), blob, [&marking.blobs, &using.blobs, &nothing])?;
+        for (_, folder) in home.blob_folders() {
+            survey.list(&folder, blob, [&marking.blobs, &using.blobs, &nothing])?;
+        }
         let expanded = |name: &str| Some((digest_before_dot(name)?, Sort::Expanded));
         survey.list(&home.expanded_dir(), expanded, [&marking.copies, &using.copies, &contained])?;
         survey.list(&home.unpacked_dir(), unpacked, [&marking.copies, &using.copies, &contained])?;

@@ -30,6 +30,17 @@ impl Classic {
     }
 }
 
+/// That the file of a URL came, or is what it was.
+fn downloaded(url: &str, bytes: u64, is_new: bool) -> String {
+    let what = if is_new { "Downloading" } else { "Not changed:" };
+    format!("{what} {}  {}", line(url), units::size(bytes))
+}
+
+/// That a built-in image takes the place of another.
+fn stood_in(name: &str, image: &str) -> String {
+    format!("{} is not in the store: the built-in {} is used instead", line(name), line(image))
+}
+
 impl View for Classic {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match &event.kind {
@@ -57,10 +68,8 @@ impl View for Classic {
             EventKind::NamedContext { name, stands_for } => {
                 put(out, "", &format!("`{}` stands for {}", line(name), line(stands_for)))
             }
-            EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
-                let (name, image) = (line(name), line(image));
-                put(out, "", &format!("{name} is not in the store: the built-in {image} is used instead"))
-            }
+            EventKind::Downloaded { url, bytes, is_new, .. } => put(out, "", &downloaded(url, *bytes, *is_new)),
+            EventKind::Resolved { stands_in_for: Some(name), image, .. } => put(out, "", &stood_in(name, image)),
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Decided { decision: Decision::Hit { build, .. } } => match &build.imported_from {
                 None => writeln!(out, " ---> Using cache"),

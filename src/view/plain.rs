@@ -99,6 +99,12 @@ fn resolved(
     say(out, number, "resolved", &format!("{image}{digest}, {}", units::count(layers as u64, "layer")))
 }
 
+/// That the file of a URL came, or is what it was.
+fn downloaded(url: &str, digest: &Digest, bytes: u64, is_new: bool) -> String {
+    let what = if is_new { "downloaded" } else { "not changed:" };
+    format!("{what} {}@{digest}, {}", line(url), units::size(bytes))
+}
+
 impl View for Plain {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         let number = event.step.as_ref().map_or(0, |step| step.number);
@@ -124,6 +130,9 @@ impl View for Plain {
             }
             EventKind::NamedContext { name, stands_for } => {
                 put(out, &format!("#{number} "), &format!("`{}` stands for {}", line(name), line(stands_for)))
+            }
+            EventKind::Downloaded { url, digest, bytes, is_new } => {
+                put(out, &format!("#{number} "), &downloaded(url, digest, *bytes, *is_new))
             }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 resolved(out, number, (image, *digest), *layers, stands_in_for.as_deref())

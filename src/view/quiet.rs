@@ -21,6 +21,7 @@ impl View for Quiet {
             | EventKind::Expanded { .. }
             | EventKind::Pulled { .. }
             | EventKind::NamedContext { .. }
+            | EventKind::Downloaded { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::LayerFetched { .. }

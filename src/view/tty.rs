@@ -150,11 +150,28 @@ fn title(event: &Event) -> String {
     format!("{} {instruction}", place(event))
 }
 
+/// That the file of a URL came, or is what it was.
+fn downloaded(url: &str, bytes: u64, is_new: bool) -> String {
+    let what = if is_new { "downloaded" } else { "not changed:" };
+    format!("{what} {}: {}", line(url), units::size(bytes))
+}
+
+/// That a name stands for something.
+fn named(name: &str, stands_for: &str) -> String {
+    format!("`{}` stands for {}", line(name), line(stands_for))
+}
+
+/// That a built-in image takes the place of another.
+fn stood_in(name: &str, image: &str) -> String {
+    format!("{} is not in the store: the built-in {} is used instead", line(name), line(image))
+}
+
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match &event.kind {
             EventKind::BuildStarted { .. }
             | EventKind::Expanded { .. }
+            | EventKind::Resolved { stands_in_for: None, .. }
             | EventKind::ContainerStarted { .. }
             | EventKind::Changed { .. } => Ok(()),
             EventKind::CacheImported { from, steps } => lasting(&sharing::imported(from, *steps), out),
@@ -176,14 +193,9 @@ impl View for Tty {
             EventKind::Pulled { image, layers, .. } => {
                 lasting(&format!("pulled {}: {}", line(image), units::count(layers.len() as u64, "layer")), out)
             }
-            EventKind::NamedContext { name, stands_for } => {
-                lasting(&format!("`{}` stands for {}", line(name), line(stands_for)), out)
-            }
-            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
-                let (name, image) = (line(name), line(image));
-                lasting(&format!("{name} is not in the store: the built-in {image} is used instead"), out)
-            }
-            EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
+            EventKind::NamedContext { name, stands_for } => lasting(&named(name, stands_for), out),
+            EventKind::Downloaded { url, bytes, is_new, .. } => lasting(&downloaded(url, *bytes, *is_new), out),
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => lasting(&stood_in(name, image), out),
             EventKind::Output { stream, bytes } => {
                 self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));
                 out.set_tail(|| self.tail.last(frame::MOST_LINES));

@@ -48,7 +48,7 @@ fn session(place: &Place, server: &Fake, lines: &[&str]) -> String {
 /// What the server was asked: the path, and with which conditions.
 fn asked(server: &Fake) -> Vec<String> {
     let line = |asked: &Asked| {
-        let conditions = ["if-none-match", "if-modified-since"];
+        let conditions = ["if-none-match", "if-modified-since", "range", "if-range"];
         let conditions = conditions.iter().filter_map(|name| Some(format!(" {name}: {}", asked.header(name)?)));
         format!("{} {}{}", asked.method, asked.path, conditions.collect::<String>())
     };
@@ -114,6 +114,79 @@ fn a_url_is_asked_whether_it_has_changed() {
 }
 
 #[test]
+fn a_download_goes_on_where_it_has_broken_off() {
+    // Half of the file comes, and then what is asked for; by the first letter of the path the server can say less of the file.
+    let whole: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    let sum = layerlab::oci::Digest::of(&whole).to_string();
+    let times = Mutex::new(std::collections::HashMap::new());
+    let server = Fake::start(move |asked| {
+        let mut times = times.lock().unwrap();
+        let time = times.entry(asked.path.clone()).or_insert(0);
+        *time += 1;
+        let headers: &[(&str, &str)] = match asked.path.as_str() {
+            "/tag" => &[("ETag", "\"one\"")],
+            "/weak" => &[("ETag", "W/\"one\"")],
+            "/date" => &[DATE],
+            "/changed" if *time == 1 => &[("ETag", "\"zero\"")],
+            "/changed" => &[("ETag", "\"one\"")],
+            "/shrunk" => &[("ETag", "\"one\"")],
+            "/other" => &[("ETag", "\"one\"")],
+            _ => &[],
+        };
+        let from =
+            asked.header("range").map(|range| range.trim_start_matches("bytes=").trim_end_matches('-').to_owned());
+        let is_same = headers.iter().any(|(_, value)| asked.header("if-range") == Some(value));
+        match from.filter(|_| is_same).and_then(|from| from.parse::<usize>().ok()) {
+            Some(_) if asked.path == "/shrunk" => answer("416 Range Not Satisfiable", &[], b""),
+            Some(from) => {
+                let first = if asked.path == "/other" { from + 1 } else { from };
+                let range = format!("bytes {first}-{}/{}", whole.len() - 1, whole.len());
+                let headers: Vec<_> = headers.iter().copied().chain([("Content-Range", range.as_str())]).collect();
+                answer("206 Partial Content", &headers, &whole[from..])
+            }
+            None if *time == 1 => {
+                let all = answer("200 OK", headers, &whole);
+                all[..all.len() - whole.len() / 2].to_vec()
+            }
+            None => answer("200 OK", headers, &whole),
+        }
+    });
+    let place = place(Role::Self_, &server, "");
+    let mut text = String::new();
+    for path in ["tag", "weak", "date", "none", "changed", "shrunk", "other"] {
+        write(&place, &server, &format!("ADD --checksum={sum} http://HOST/{path} /data"));
+        text += &session(&place, &server, &["$L build -q . | wc -l"]);
+    }
+    let asked = asked(&server).iter().map(|line| format!("{line}\n")).collect::<String>();
+    insta::assert_snapshot!(text + &asked);
+    place.assert_whole();
+}
+
+#[test]
+fn a_download_is_told_of() {
+    let server = Fake::start(|asked| match asked.header("if-none-match") {
+        Some(_) => answer("304 Not Modified", &[], b""),
+        None => answer("200 OK", &[("ETag", "\"one\"")], NOTE),
+    });
+    let place = place(Role::Self_, &server, "ADD http://HOST/note?token=secret /note");
+    let json = "$L build --progress json . | grep -o '\"type\":\"downloaded\".*'";
+    let text = session(
+        &place,
+        &server,
+        &[
+            "$L build .",
+            "$L build .",
+            json,
+            "$L build --progress plain . | grep '#2'",
+            "printf 'step 2\\nquit\\n' | $L step .",
+            "LAYERLAB_PULL=never $L build . | grep note",
+        ],
+    );
+    insta::assert_snapshot!(text);
+    place.assert_whole();
+}
+
+#[test]
 fn a_checksum_decides_what_is_used() {
     let server = notes();
     let checked = format!("ADD --checksum={DIGEST} http://HOST/note /note");
@@ -126,6 +199,7 @@ fn a_checksum_decides_what_is_used() {
         format!("ADD --checksum={wrong} http://HOST/other /note"),
         format!("ARG D={wrong}\nADD --checksum=$D \\\n  http://HOST/note /note"),
         "ADD --checksum=sha256:12 http://HOST/note /note".to_owned(),
+        format!("ADD --checksum=sha512:{} http://HOST/note /note", "0".repeat(128)),
         format!("ADD --checksum={wrong} local /note"),
         format!("ARG SOURCE=local\nADD --checksum={wrong} $SOURCE /note"),
         format!("ADD --checksum={wrong} http://HOST/note http://HOST/other /note/"),

@@ -66,3 +66,4 @@ mod tutorial;
 mod tutorial_registry;
 mod verifying;
 mod volumes;
+mod wide;

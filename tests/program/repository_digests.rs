@@ -64,9 +64,9 @@ fn what_is_pushed_and_pulled_is_known_by_the_digest_of_the_registry() {
             &format!("$L {INSPECT} {name}:1"),
             &format!("$L {LIST}"),
             // Nothing is pulled: the registry has it by another digest.
-            &format!("$L create --pull always --name c {name}:1 > created && $L rm c"),
+            &format!("$L create --pull always --name cc {name}:1 > created && $L rm cc"),
             "$L images -q | sort -u | wc -l",
-            &format!("$L create --name c {name}@$(cut -d ' ' -f 3 pushed) > created && $L rm c"),
+            &format!("$L create --name cc {name}@$(cut -d ' ' -f 3 pushed) > created && $L rm cc"),
             &format!("$L rmi {name}@$(cut -d ' ' -f 3 pushed)"),
             &format!("$L {INSPECT} {name}:1"),
             &format!("$L push -q {name}:1"),

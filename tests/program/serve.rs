@@ -122,7 +122,7 @@ impl Teacher {
     }
 
     /// Ends it, and gives its place back.
-    fn end(mut self) -> Place {
+    pub fn end(mut self) -> Place {
         self.signal(Signal::SIGTERM);
         assert!(self.child.wait().unwrap().success());
         let temporary = fs::read_dir(self.place.home().join("tmp")).unwrap().count();

@@ -69,9 +69,9 @@ impl Folder {
     /// [`crate::store::Error::Content`] for another content, and what the kernel says.
     pub(super) fn document(&self, blob: &Descriptor, bound: Bound) -> Result<Vec<u8>, Error> {
         let bytes = document::read(&self.blob_path(&blob.digest), bound, Links::Refuse)?;
-        let actual = Digest::of(&bytes);
+        let actual = blob.digest.algorithm().hash(&bytes);
         if actual != blob.digest {
-            return Err(crate::store::Error::Content { digest: blob.digest, actual }.into());
+            return Err(crate::store::Error::Content { digest: blob.digest.into(), actual: actual.into() }.into());
         }
         Ok(bytes)
     }
@@ -87,16 +87,18 @@ impl Folder {
             opened => opened?,
         };
         if found.len() != blob.size {
-            return Err(crate::store::Error::Size { digest, expected: blob.size, actual: found.len() }.into());
+            return Err(
+                crate::store::Error::Size { digest: digest.into(), expected: blob.size, actual: found.len() }.into()
+            );
         }
-        let (actual, _) = staging.add(file).map_err(|error| match error {
+        let (actual, _) = staging.add(digest.algorithm(), file).map_err(|error| match error {
             crate::store::StageError::Read(source) => {
                 Error::Io { operation: "read", path: self.blob_path(&digest), source }
             }
             crate::store::StageError::Store(error) => error.into(),
         })?;
         if actual != digest {
-            return Err(crate::store::Error::Content { digest, actual }.into());
+            return Err(crate::store::Error::Content { digest: digest.into(), actual: actual.into() }.into());
         }
         Ok(())
     }

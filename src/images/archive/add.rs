@@ -9,12 +9,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::save::{Selected, path_of};
+use super::contents::path_of;
+use super::save::Selected;
 use super::tarball::Bundle;
 use super::{Error, LIST};
 use crate::document::{self, Links};
 use crate::oci::manifest::REF_NAME;
-use crate::oci::{Descriptor, Digest, Hasher, Layout, media_type, to_json, validate};
+use crate::oci::{Algorithm, Descriptor, Digest, Hasher, Layout, media_type, to_json, validate};
 use crate::progress::Work;
 use crate::store::{self, Store, documents};
 
@@ -29,11 +30,11 @@ pub(super) fn add(store: &Store, selected: &Selected, folder: &Path) -> Result<(
     let _lock = store::lock_folder(&root, store.meter())?;
     let (mut index, is_new) = index_of(store, &root, folder)?;
     let mut bundle = Bundle::Folder { root: root.clone(), name: folder.to_owned() };
-    for part in ["blobs", "blobs/sha256"] {
-        if root.join(part).symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+    for part in std::iter::once("blobs".to_owned()).chain(selected.folders()) {
+        if root.join(&part).symlink_metadata().is_ok_and(|found| !found.is_dir()) {
             return Err(Error::Exists { path: folder.join(part) });
         }
-        bundle.folder(part)?;
+        bundle.folder(&part)?;
     }
     let bytes = selected.blobs.values().map(|blob| blob.size).sum();
     let task = store.meter().begin(Work::Writing, Some(bytes));
@@ -102,11 +103,11 @@ fn list(index: &mut Value, new: &Descriptor) {
 /// Whether a file has what its name says.
 fn is_there(path: &Path, digest: &Digest) -> io::Result<bool> {
     let Ok((file, _)) = document::open(path, Links::RefuseOnTheWay) else { return Ok(false) };
-    Ok(hash(file)? == *digest)
+    Ok(hash(digest.algorithm(), file)? == *digest)
 }
 
-fn hash(mut file: File) -> io::Result<Digest> {
-    let mut hasher = Hasher::new();
+fn hash(algorithm: Algorithm, mut file: File) -> io::Result<Digest> {
+    let mut hasher = Hasher::of(algorithm);
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer) {

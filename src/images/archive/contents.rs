@@ -14,7 +14,7 @@ use crate::document::{self, Links};
 use crate::layer;
 use crate::layer::archive::{self, Member};
 use crate::limits::{Limit, Limits};
-use crate::oci::{Descriptor, Digest};
+use crate::oci::{Algorithm, Descriptor, Digest};
 use crate::store::{self, StageError, Staging, Store};
 use crate::tree::{Kind, TreePath};
 
@@ -108,17 +108,17 @@ impl<'s> Contents<'s> {
 
     /// Stages one file of the archive. A blob has to be what its name says.
     fn stage(&self, path: &TreePath, stream: impl std::io::Read) -> Result<Staged, Error> {
-        let (digest, size) = self.add(stream)?;
-        if let Some(name) = blob_name(path)
-            && name != digest.hex()
-        {
+        let blob = blob_name(path);
+        let algorithm = blob.map_or(Algorithm::Sha256, |(algorithm, _)| algorithm);
+        let (digest, size) = self.add(algorithm, stream)?;
+        if blob.is_some_and(|(_, name)| name != digest.hex()) {
             return Err(self.invalid(path, format!("its content has the digest {digest}")));
         }
         Ok(Staged { digest, size })
     }
 
-    fn add(&self, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
-        self.staging.add(stream).map_err(|error| match error {
+    fn add(&self, algorithm: Algorithm, stream: impl std::io::Read) -> Result<(Digest, u64), Error> {
+        self.staging.add(algorithm, stream).map_err(|error| match error {
             StageError::Read(error) => layer::Error::unreadable(&self.name, error).into(),
             StageError::Store(error) => error.into(),
         })
@@ -195,7 +195,7 @@ impl<'s> Contents<'s> {
     /// # Errors
     /// [`Error::Invalid`] for one that has another size or digest.
     pub(crate) fn blob(&self, descriptor: &Descriptor) -> Result<Option<Staged>, Error> {
-        let name = format!("blobs/sha256/{}", descriptor.digest.hex());
+        let name = path_of(&descriptor.digest);
         let staged = match &self.place {
             Place::Archive(_) => self.file(&name),
             Place::Folder(root) => self.blob_of_folder(root, &name, descriptor.digest)?,
@@ -232,7 +232,11 @@ impl<'s> Contents<'s> {
     pub(crate) fn digest(&self, name: &str) -> Option<Digest> {
         match &self.place {
             Place::Archive(_) => self.file(name).map(|file| file.digest),
-            Place::Folder(_) => format!("sha256:{}", blob_name(&TreePath::new(name))?).parse().ok(),
+            Place::Folder(_) => {
+                let path = TreePath::new(name);
+                let (algorithm, name) = blob_name(&path)?;
+                format!("{}:{name}", algorithm.name()).parse().ok()
+            }
         }
     }
 
@@ -244,7 +248,7 @@ impl<'s> Contents<'s> {
         let opened = self.staging.open(&file.digest)?;
         let decoder = layer::decompress(opened, &layer::Limits::of(limits));
         let decoder = decoder.map_err(|error| layer::Error::unreadable(&self.name, error))?;
-        let (digest, size) = self.add(decoder)?;
+        let (digest, size) = self.add(Algorithm::Sha256, decoder)?;
         Ok(Staged { digest, size })
     }
 
@@ -265,7 +269,13 @@ impl<'s> Contents<'s> {
     }
 }
 
-/// The digits in the name of a blob, `blobs/sha256/…`.
-fn blob_name(path: &TreePath) -> Option<&str> {
-    std::str::from_utf8(path.relative()).ok()?.strip_prefix("blobs/sha256/")
+/// Where a blob is in a layout.
+pub(super) fn path_of(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().name(), digest.hex())
+}
+
+/// The algorithm and the digits in the name of a blob, `blobs/sha256/…`.
+fn blob_name(path: &TreePath) -> Option<(Algorithm, &str)> {
+    let (algorithm, name) = std::str::from_utf8(path.relative()).ok()?.strip_prefix("blobs/")?.split_once('/')?;
+    Some((Algorithm::of_name(algorithm)?, name))
 }

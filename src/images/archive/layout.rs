@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contents::Contents;
+use super::contents::{Contents, path_of};
 use super::loaded::{Loaded, name, prove};
 use super::{Error, LIST, docker};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
@@ -107,7 +107,7 @@ fn choose(contents: &Contents<'_>, index: Descriptor) -> Result<Descriptor, Erro
 fn bring(store: &Store, contents: &Contents<'_>, image: &Descriptor) -> Result<bool, Error> {
     let reached = reach(contents, image)?;
     if let Some((blob, by)) = reached.missing {
-        return Err(contents.missing(format!("blobs/sha256/{}", blob.hex()), by));
+        return Err(contents.missing(path_of(&blob), by));
     }
     if reached.images.is_empty() {
         return Ok(false);
@@ -170,7 +170,7 @@ fn reach(contents: &Contents<'_>, root: &Descriptor) -> Result<Reached, Error> {
 
 /// Reads a document that is known to be there.
 fn document<T: Document>(contents: &Contents<'_>, descriptor: &Descriptor) -> Result<T, Error> {
-    let member = format!("blobs/sha256/{}", descriptor.digest.hex());
+    let member = path_of(&descriptor.digest);
     let Some(staged) = contents.blob(descriptor)? else {
         return Err(contents.missing(member, "the index"));
     };
@@ -183,8 +183,5 @@ fn parse<T: Document>(contents: &Contents<'_>, member: &str, text: &[u8]) -> Res
 }
 
 fn too_deep(contents: &Contents<'_>, descriptor: &Descriptor) -> Error {
-    contents.invalid(
-        format!("blobs/sha256/{}", descriptor.digest.hex()),
-        format!("more than {MOST_NESTED} indexes are nested"),
-    )
+    contents.invalid(path_of(&descriptor.digest), format!("more than {MOST_NESTED} indexes are nested"))
 }

@@ -8,17 +8,18 @@
 //!
 //! That is what Docker 25 and later write: one archive for both kinds of readers. The same images in the same order give the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Error;
+use super::contents::path_of;
 use super::file::write_whole;
 use super::tarball::{Bundle, begin_folder};
 use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
-use crate::oci::{Descriptor, Digest, DocumentKind, Index, Layout, Manifest, Platform, Reference, to_json};
+use crate::oci::{Algorithm, Descriptor, Digest, DocumentKind, Index, Layout, Manifest, Platform, Reference, to_json};
 use crate::progress::Work;
 use crate::store::{self, Store, write};
 
@@ -186,6 +187,12 @@ impl Selected {
         Ok(())
     }
 
+    /// Where its blobs are in a layout.
+    pub(crate) fn folders(&self) -> BTreeSet<String> {
+        let used = self.blobs.keys().map(|digest| folder_of(digest.algorithm()));
+        used.chain([folder_of(Algorithm::Sha256)]).collect()
+    }
+
     fn write(&self, store: &Store, format: Format, mut bundle: Bundle<'_>) -> Result<(), Error> {
         bundle.bytes("oci-layout", &to_json(&Layout::default()))?;
         bundle.bytes("index.json", &to_json(&Index::new(self.entries.clone())))?;
@@ -193,7 +200,9 @@ impl Selected {
             bundle.bytes("manifest.json", &to_json(&self.images))?;
         }
         bundle.folder("blobs")?;
-        bundle.folder("blobs/sha256")?;
+        for folder in self.folders() {
+            bundle.folder(&folder)?;
+        }
         let bytes = self.blobs.values().map(|blob| blob.size).sum();
         let task = store.meter().begin(Work::Writing, Some(bytes));
         for blob in self.blobs.values() {
@@ -207,7 +216,7 @@ fn is_index(descriptor: &Descriptor) -> bool {
     DocumentKind::of(&descriptor.media_type) == Some(DocumentKind::Index)
 }
 
-/// Where a blob is in a layout.
-pub(super) fn path_of(digest: &Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
+/// Where blobs by an algorithm are in a layout.
+fn folder_of(algorithm: Algorithm) -> String {
+    format!("blobs/{}", algorithm.name())
 }

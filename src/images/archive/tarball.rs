@@ -13,6 +13,10 @@ use crate::progress::Task;
 use crate::store::{self, write};
 
 const BLOCK: usize = 512;
+/// What a header has room for.
+const LONGEST_NAME: usize = 100;
+/// What an entry is called that has the name of the next one.
+const LONG_NAME: &[u8] = b"././@LongLink";
 /// So much of a blob is copied before it is counted, and somebody's wish to stop is looked for.
 const STRETCH: u64 = 4 << 20;
 
@@ -33,7 +37,7 @@ impl Bundle<'_> {
         match self {
             Bundle::Tar { out, name: archive } => {
                 let header = header(&format!("{name}/"), EntryType::Directory, 0o755, 0);
-                header.and_then(|header| out.write_all(header.as_bytes())).map_err(Error::io("write", archive))
+                out.write_all(header.as_bytes()).map_err(Error::io("write", archive))
             }
             Bundle::Folder { root, name: archive } => {
                 write::create_folder(&root.join(name)).map_err(Error::outside(archive))
@@ -106,7 +110,17 @@ pub(super) fn begin_folder(path: &Path) -> Result<PathBuf, Error> {
 }
 
 fn begin(out: &mut dyn Write, name: &str, size: u64) -> io::Result<()> {
-    out.write_all(header(name, EntryType::Regular, 0o644, size)?.as_bytes())
+    if name.len() > LONGEST_NAME {
+        // The name of a blob by SHA-512: GNU's form, which Docker and skopeo read as well.
+        let long = [name.as_bytes(), b"\0"].concat();
+        let mut before = header("", EntryType::GNULongName, 0o644, long.len() as u64);
+        before.as_mut_bytes()[..LONG_NAME.len()].copy_from_slice(LONG_NAME);
+        before.set_cksum();
+        out.write_all(before.as_bytes())?;
+        out.write_all(&long)?;
+        pad(out, long.len() as u64)?;
+    }
+    out.write_all(header(name, EntryType::Regular, 0o644, size).as_bytes())
 }
 
 /// Copies a blob piece by piece, each inside the kernel where it can.
@@ -128,9 +142,10 @@ fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
     out.write_all(&[0; BLOCK][..usize::try_from(padding).unwrap_or(0)])
 }
 
-fn header(name: &str, kind: EntryType, mode: u32, size: u64) -> io::Result<Header> {
+fn header(name: &str, kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
-    header.set_path(name)?;
+    let length = name.len().min(LONGEST_NAME);
+    header.as_mut_bytes()[..length].copy_from_slice(&name.as_bytes()[..length]);
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_uid(0);
@@ -138,5 +153,5 @@ fn header(name: &str, kind: EntryType, mode: u32, size: u64) -> io::Result<Heade
     header.set_mtime(0);
     header.set_size(size);
     header.set_cksum();
-    Ok(header)
+    header
 }

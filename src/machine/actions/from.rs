@@ -78,7 +78,7 @@ impl Search<'_> {
             let layers = stages.into_inner().unwrap_or_else(PoisonError::into_inner);
             let (image, digest) = (reference.with_default_tag().familiar(), found.manifest.digest);
             let repository = reference.path().to_owned();
-            self.noted.pulled(EventKind::Pulled { image, repository, digest, layers: layers.all().into() });
+            self.noted.brought(EventKind::Pulled { image, repository, digest, layers: layers.all().into() });
         }
         Ok(found)
     }

@@ -38,6 +38,11 @@ impl Address {
         &self.written
     }
 
+    /// The address without its query, which may be a secret.
+    pub(crate) fn shown(&self) -> String {
+        self.url.to_string()
+    }
+
     /// The name of the file: the last one of the path, unescaped. As in BuildKit it does not depend on what the server says.
     pub(crate) fn file_name(&self) -> Vec<u8> {
         let shown = self.url.to_string();

@@ -82,9 +82,9 @@ pub enum Error {
         /// What was asked.
         url: String,
         /// What `--checksum` says.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What came.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// The store can't be written.
     #[error(transparent)]

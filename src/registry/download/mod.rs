@@ -4,21 +4,21 @@
 //! GET, with what was kept of the last answer ─▶ 304 ─▶ nothing has changed
 //!                                            ─▶ 30x ─▶ the same question there, five times at most
 //!                                            ─▶ 429, 502, 503, 504, a broken connection ─▶ a pause, and again, three times in all
-//!                                            ─▶ 2xx ─▶ a blob, hashed while it comes
+//!                                            ─▶ 2xx ─▶ a blob, hashed while it comes ─▶ if it breaks off, the rest
 //! ```
 //!
-//! RFC 9110: section 13 for the conditions, 15.4 for redirects. Nobody is told who we are: user names in an address are refused, and
+//! RFC 9110: section 13 for the conditions, 14 for the rest of what broke off, 15.4 for redirects. The rest is taken only where the server says by a
+//! strong `ETag`, or by `Last-Modified`, that it is that of the same file (`If-Range`); else all of it comes again. Nobody is told who we are: user names in an address are refused, and
 //! there are no cookies. The address may have been written by somebody else, so it may not be on the wire ([`Target::Written`]), and what an
 //! answer names has to be public or in the same part of the network.
 //!
-//! Left out: FTP; a download that goes on where it has broken off.
+//! Left out: FTP.
 
 mod address;
+mod begun;
 mod error;
 
-use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::answers::{by_way_of, retry_after};
@@ -32,6 +32,7 @@ use crate::progress::Work;
 use crate::store::{self, Store};
 
 pub(crate) use address::Address;
+use begun::{Begun, Broken};
 pub(crate) use error::Error;
 
 /// What a URL of ADD may have: as much as a layer.
@@ -45,9 +46,6 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause that a server may ask for and get.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const PIECE: usize = 256 << 10;
-/// The most bytes of a header that is kept.
-const LONGEST_HEADER: usize = 4 << 10;
 
 /// What makes it possible to ask whether a file has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,12 +110,16 @@ struct Passing {
 impl Visit<'_> {
     fn bring(&self) -> Result<Arrived, Error> {
         let mut attempt = 0;
+        let mut begun = None;
         loop {
-            attempt += 1;
-            let Passing { error, after } = match self.attempt()? {
+            let before = begun.as_ref().map_or(0, Begun::position);
+            let Passing { error, after } = match self.attempt(&mut begun)? {
                 Ok(arrived) => return Ok(arrived),
                 Err(passing) => passing,
             };
+            // Where more has come, it is another break.
+            let has_come = begun.as_ref().map_or(0, Begun::position) > before;
+            attempt = if has_come && before > 0 { 1 } else { attempt + 1 };
             let pause = after.unwrap_or(PAUSE * 2_u32.pow(attempt - 1));
             if attempt >= ATTEMPTS || pause > LONGEST_PAUSE {
                 return Err(error);
@@ -128,14 +130,27 @@ impl Visit<'_> {
         }
     }
 
-    fn attempt(&self) -> Result<Result<Arrived, Passing>, Error> {
+    fn attempt(&self, begun: &mut Option<Begun>) -> Result<Result<Arrived, Passing>, Error> {
         let waiting = self.store.meter().begin(Work::Waiting, None);
-        let answer = self.ask()?;
+        let rest = begun.as_ref().and_then(Begun::rest);
+        let answer = self.ask(rest.as_ref().map_or(&[], |rest| &rest[..]))?;
         drop(waiting);
         let status = answer.status;
-        let is_conditional = self.known != &Validators::default();
+        let is_conditional = rest.is_none() && self.known != &Validators::default();
         match status {
-            200..=299 => self.receive(answer),
+            206 if rest.is_some() && begun.as_ref().is_some_and(|begun| begun.goes_on_with(&answer)) => {
+                self.receive(answer, begun)
+            }
+            206 => Err(self.wrong(self.url, "it is another part than was asked for")),
+            // It is shorter now.
+            416 if rest.is_some() => {
+                *begun = None;
+                Ok(Err(self.broken("it has become another file")))
+            }
+            200..=299 => {
+                *begun = Some(Begun::new(self.store, &answer, self.expected)?);
+                self.receive(answer, begun)
+            }
             304 if is_conditional => Ok(Ok(Arrived::Same)),
             _ => {
                 let error = Error::Answer { url: self.url.to_string(), status: answer.status_text(), code: status };
@@ -147,8 +162,8 @@ impl Visit<'_> {
         }
     }
 
-    /// Asks the server, and whom it sends us to.
-    fn ask(&self) -> Result<Answer, Error> {
+    /// Asks the server, and whom it sends us to: for the rest of what has begun, where there is such, else for what is not known.
+    fn ask(&self, rest: &[(&'static str, String)]) -> Result<Answer, Error> {
         let (mut url, mut target) = (self.url.clone(), Target::Written);
         for _ in 0..=REDIRECTS {
             self.check()?;
@@ -157,8 +172,9 @@ impl Visit<'_> {
             asked.why = Some("the file that ADD takes");
             let Validators { etag, modified } = self.known;
             for (name, value) in [("if-none-match", etag), ("if-modified-since", modified)] {
-                asked.headers.extend(value.clone().map(|value| (name, value)));
+                asked.headers.extend(value.clone().filter(|_| rest.is_empty()).map(|value| (name, value)));
             }
+            asked.headers.extend(rest.iter().cloned());
             let answer = self.http.send(asked, target).map_err(|failure| self.failed(&url, failure))?;
             let next = match (answer.status, answer.header("location")) {
                 (301 | 302 | 303 | 307 | 308, Some(location)) => url.join(location),
@@ -174,51 +190,29 @@ impl Visit<'_> {
     }
 
     /// Takes what comes.
-    fn receive(&self, answer: Answer) -> Result<Result<Arrived, Passing>, Error> {
-        let total = answer.length();
+    fn receive(&self, answer: Answer, begun: &mut Option<Begun>) -> Result<Result<Arrived, Passing>, Error> {
+        let Some(under_way) = begun else { return Ok(Err(self.broken("it has not begun"))) };
         let too_large = || Error::TooLarge { url: self.url.to_string(), bound: self.bound };
-        if total.is_some_and(|total| total > self.bound.most) {
-            return Err(too_large());
-        }
-        let kept = |name| answer.header(name).filter(|value| value.len() <= LONGEST_HEADER).map(str::to_owned);
-        let validators = Validators { etag: kept("etag"), modified: kept("last-modified") };
-        let task = self.store.meter().begin(Work::Downloading, total);
-        let mut writer = self.store.blob_writer()?;
-        let mut body = answer.into_body();
-        let mut piece = vec![0; PIECE];
-        loop {
-            let count = match body.read(&mut piece) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    self.check()?;
-                    return Ok(Err(self.broken(&errno::describe(&error))));
-                }
-            };
-            if writer.position() + count as u64 > self.bound.most {
-                return Err(too_large());
+        match under_way.take(answer.into_body(), self.bound.most, self.store.meter()) {
+            Ok(()) => {}
+            Err(Broken::TooLarge) => return Err(too_large()),
+            Err(Broken::Store(error)) => return Err(error.into()),
+            Err(Broken::Connection(error)) => {
+                self.check()?;
+                return Ok(Err(self.broken(&errno::describe(&error))));
             }
-            let written = writer.write_all(&piece[..count]);
-            let path: PathBuf = writer.path().to_owned();
-            written.map_err(|source| store::Error::Io { operation: "write", path, source })?;
-            task.add(count as u64).map_err(store::Error::from)?;
+            Err(Broken::Early) => {
+                return Ok(Err(self.broken(&format!("it ended after {} bytes", under_way.position()))));
+            }
         }
-        let bytes = writer.position();
-        if total.is_some_and(|total| total != bytes) {
-            return Ok(Err(self.broken(&format!("it ended after {bytes} bytes"))));
-        }
-        let digest = match self.expected {
-            Some(expected) => writer.commit_as(expected).map(|()| expected),
-            None => writer.commit().map(|(digest, _)| digest),
-        };
-        let digest = digest.map_err(|error| match error {
+        let Some(whole) = begun.take() else { return Ok(Err(self.broken("it has not begun"))) };
+        let file = whole.commit(self.expected).map_err(|error| match error {
             store::Error::Content { digest: expected, actual } => {
                 Error::Checksum { url: self.url.to_string(), expected, actual }
             }
             error => error.into(),
         })?;
-        Ok(Ok(Arrived::New(File { digest, bytes, validators })))
+        Ok(Ok(Arrived::New(file)))
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -1,10 +1,11 @@
 //! The blobs: each is hashed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::report::Report;
 use crate::document::{self, Links};
-use crate::oci::Digest;
+use crate::oci::{Algorithm, Digest};
 use crate::store::Store;
 use crate::store::proof::LAYER;
 
@@ -20,25 +21,32 @@ impl Blobs {
     /// Hashes every blob.
     pub(super) fn read(store: &Store, report: &mut Report) -> Blobs {
         let mut blobs = Blobs { present: BTreeMap::new(), damaged: BTreeSet::new() };
-        let entries = match std::fs::read_dir(store.home().blobs()) {
+        for (algorithm, folder) in store.home().blob_folders() {
+            blobs.read_folder(store, algorithm, &folder, report);
+        }
+        blobs
+    }
+
+    fn read_folder(&mut self, store: &Store, algorithm: Algorithm, folder: &Path, report: &mut Report) {
+        let shown = format!("blobs/{}", algorithm.name());
+        let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) => {
-                report.error("blobs/sha256", format!("it can't be listed: {error}"));
-                return blobs;
-            }
+            Err(error) => return report.error(shown, format!("it can't be listed: {error}")),
         };
         let mut paths = Vec::new();
         for entry in entries {
             match entry {
                 Ok(entry) => paths.push(entry.path()),
-                Err(error) => report.error("blobs/sha256", format!("it can't be listed: {error}")),
+                Err(error) => report.error(&shown, format!("it can't be listed: {error}")),
             }
         }
         paths.sort();
+        let blobs = self;
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let Ok(digest) = Digest::from_hex(&name) else {
-                report.error(format!("blobs/sha256/{name}"), "its name is not a digest");
+            let digest = Digest::from_hex(&name).ok().filter(|digest| digest.algorithm() == algorithm);
+            let Some(digest) = digest else {
+                report.error(format!("{shown}/{name}"), "its name is not a digest");
                 continue;
             };
             let (file, metadata) = match document::open(&path, Links::Refuse) {
@@ -54,7 +62,7 @@ impl Blobs {
                 report.error(digest, error);
                 continue;
             }
-            match store.hash(file, Some(metadata.len())) {
+            match store.hash(algorithm, file, Some(metadata.len())) {
                 Ok((actual, size)) => {
                     blobs.present.insert(digest, size);
                     report.blobs += 1;
@@ -69,6 +77,5 @@ impl Blobs {
                 Err(error) => report.error(digest, format!("it can't be read: {error}")),
             }
         }
-        blobs
     }
 }

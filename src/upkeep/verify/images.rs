@@ -203,7 +203,7 @@ impl Following<'_> {
         if digest != layer.diff_id.0 {
             let actual = self.store.open_blob(&digest).map_err(io::Error::other).and_then(|blob| {
                 let decoder = layer::decompress(blob, &layer::Limits::of(self.store.limits()))?;
-                self.store.hash(decoder, None)
+                self.store.hash(layer.diff_id.0.algorithm(), decoder, None)
             });
             match actual {
                 Ok((actual, _)) if actual == layer.diff_id.0 => {}

@@ -23,7 +23,7 @@ mod report;
 use self::blobs::Blobs;
 pub use self::report::{Finding, Report, Severity};
 use crate::document::{self, Links};
-use crate::oci::validate;
+use crate::oci::{Algorithm, Digest, validate};
 use crate::runtime::volume::kept;
 use crate::store::documents::{self, LAYOUT};
 use crate::store::{Store, write};
@@ -79,7 +79,8 @@ fn expanded(store: &Store, report: &mut Report) {
                 continue;
             }
         };
-        match store.hash(file, Some(metadata.len())) {
+        let algorithm = Digest::from_hex(&stem).map_or(Algorithm::Sha256, |digest| digest.algorithm());
+        match store.hash(algorithm, file, Some(metadata.len())) {
             Ok((actual, _)) if actual.hex() == stem => {}
             Ok((actual, _)) => report.error(name, format!("its content has the digest {actual}")),
             Err(error) => report.error(name, format!("it can't be read: {error}")),

@@ -109,6 +109,10 @@ impl View for Blocks {
             EventKind::NamedContext { name, stands_for } => {
                 write!(out, "{}", layout.row("context", &format!("`{name}` stands for {stands_for}")))
             }
+            EventKind::Downloaded { url, bytes, is_new, .. } => {
+                let what = if *is_new { "came from the server" } else { "has not changed" };
+                write!(out, "{}", layout.row("download", &format!("{url}: {what}, {}", units::size(*bytes))))
+            }
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
                     write!(

@@ -22,6 +22,7 @@ use crate::dockerfile::rules;
 use crate::images;
 use crate::machine::Error;
 use crate::machine::actions::from::{Fetching, Search};
+use crate::machine::event::EventKind;
 use crate::machine::inputs::Inputs;
 use crate::oci::{Descriptor, Digest, media_type};
 use crate::registry::download::{Address, Arrived, Validators, download};
@@ -94,7 +95,9 @@ fn current(address: &Address, expected: Option<Digest>, search: Search<'_>) -> R
         return Err(Error::NotAsked { because: format!("`{url}` would first have to be {verb}") });
     }
     let known = kept.as_ref().map_or_else(Validators::default, validators);
-    let found = match (download(store, address, &known, expected), kept) {
+    let arrived = download(store, address, &known, expected);
+    let is_new = matches!(arrived, Ok(Arrived::New(_)));
+    let found = match (arrived, kept) {
         (Ok(Arrived::New(file)), _) => Downloaded {
             url: url.to_owned(),
             digest: file.digest,
@@ -107,6 +110,8 @@ fn current(address: &Address, expected: Option<Digest>, search: Search<'_>) -> R
         (Err(error), _) => return Err(error.into()),
         (Ok(Arrived::Same), None) => unreachable!("without anything that is known no condition is sent"),
     };
+    let (url, digest, bytes) = (address.shown(), found.digest, found.bytes);
+    search.noted.brought(EventKind::Downloaded { url, digest, bytes, is_new });
     // Written again where nothing has changed: its time says when it was last used.
     downloads.put(&found)?;
     Ok(found)
