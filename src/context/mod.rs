@@ -5,8 +5,8 @@
 //! an earlier build by the [`StatCache`], or [`learn`] reads it.
 //!
 //! As in BuildKit, files belong to 0:0 whoever owns them on the machine, modes and times are the machine's, and the
-//! context's own folder counts as 0755, and a socket becomes an empty file. Left out: contexts that are archives or come
-//! from a URL.
+//! context's own folder counts as 0755, and a socket becomes an empty file. A context that comes as an archive or over a network is a tree
+//! already, and only its ignore file counts ([`Snapshot::of_tree`]).
 //!
 //! Read [`patterns`] and [`glob`] for what is in the context and what a wildcard takes, then `walk.rs`, [`stat_cache`] and
 //! `digest.rs`.
@@ -203,6 +203,44 @@ impl Snapshot {
             snapshot.folders.extend(listing.folder);
         }
         snapshot
+    }
+
+    /// The files of a context that is no folder of this machine, after its ignore file, which messages call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`].
+    pub(crate) fn of_tree(all: &Tree, name: &Path, ignored: &[u8]) -> Result<Snapshot, Error> {
+        let wrong = |source| Error::Pattern { file: name.to_owned(), source };
+        let lines = ignore::parse(&String::from_utf8_lossy(ignored));
+        let patterns = Patterns::numbered(lines).map_err(wrong)?;
+        let mut tree = Tree::empty();
+        let (mut summary, mut excluded) = (Summary::default(), Vec::new());
+        for (path, node) in all.walk(&TreePath::root()).skip(1) {
+            if let Some(pattern) = patterns.decide(path.relative()).map_err(wrong)?.filter(|pattern| !pattern.negated) {
+                let (path, pattern, line) = (path.relative().to_vec(), pattern.text.clone(), pattern.line);
+                excluded.push(Excluded { path, pattern, line });
+                continue;
+            }
+            for above in path.ancestors() {
+                if let (None, Some(node)) = (tree.get(&above), all.get(&above)) {
+                    tree.insert(&above, node.clone());
+                }
+            }
+            if let Some(content) = node.content() {
+                summary.files += 1;
+                summary.bytes += content.size;
+            }
+            tree.insert(&path, node.clone());
+        }
+        // What lies below an excluded directory is not listed, nor is one that an exception has kept something of.
+        let all = excluded.iter().map(|one: &Excluded| TreePath::new(&one.path)).collect::<HashSet<_>>();
+        excluded.retain(|one| {
+            let path = TreePath::new(&one.path);
+            tree.get(&path).is_none()
+                && !path.ancestors().iter().any(|above| all.contains(above) && tree.get(above).is_none())
+        });
+        let started = SystemTime::UNIX_EPOCH;
+        Ok(Snapshot { tree, excluded, summary, folders: Vec::new(), recognised: 0, started })
     }
 
     /// The files; their contents are at [`Place::Seen`](crate::tree::Place::Seen). A file has no extended attributes here: they come with

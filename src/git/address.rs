@@ -184,7 +184,7 @@ impl fmt::Display for Source {
 }
 
 /// An address as messages may have it.
-pub(super) fn without_credentials(text: &str) -> String {
+pub(crate) fn without_credentials(text: &str) -> String {
     match split_scheme(text) {
         Some((scheme, rest)) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

@@ -26,6 +26,6 @@ mod references;
 mod repository;
 mod submodules;
 
-pub(crate) use address::{Source, Submodules, is_repository};
+pub(crate) use address::{Source, Submodules, is_repository, without_credentials as without_password};
 pub(crate) use error::Error;
 pub(crate) use fetch::{Keep, Login, Visit, token_header};

@@ -66,7 +66,14 @@ pub(crate) fn of_file(path: &Path, file: File, limits: &Limits) -> Result<Archiv
 /// # Errors
 /// For an archive that is broken or asks for too much, and for entries that contradict each other.
 pub fn import(store: &Store, path: &Path) -> Result<Layer, Error> {
-    let mut archive = read(path, &Limits::of(store.limits()))?;
+    import_from(store, read(path, &Limits::of(store.limits()))?)
+}
+
+/// Takes an archive that is begun as a layer.
+///
+/// # Errors
+/// As [`import`].
+pub(crate) fn import_from(store: &Store, mut archive: Archive) -> Result<Layer, Error> {
     let mut writer = LayerWriter::new(store)?;
     while let Some((path, node)) = archive.next_entry()? {
         if !path.is_root() {

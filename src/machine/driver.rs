@@ -16,6 +16,7 @@ use super::inputs::Inputs;
 use super::noted::Noted;
 use super::past::{Identity, Past, failed_step};
 use super::phases::{Books, Decided, Progress, Site, Standing};
+use super::remote::RemoteContext;
 use super::resolve::{Resolved, Resolver};
 use super::steps::Steps;
 use super::taken::{Taken, TakenSteps};
@@ -125,6 +126,11 @@ impl Machine {
             }
             index += 1;
         }
+    }
+
+    /// Takes a context that is no folder.
+    pub(crate) fn give_context(&mut self, context: RemoteContext) {
+        self.inputs.give(context.snapshot);
     }
 
     /// Reads the context now, before a step needs it, and tells of it.

@@ -111,6 +111,12 @@ impl Inputs {
         Ok(self.context.get_or_init(|| loaded))
     }
 
+    /// Takes a context that is no folder.
+    pub(super) fn give(&mut self, snapshot: Snapshot) {
+        let stat_file = self.world.home().cache_dir().join("stat");
+        self.context = OnceCell::from(LoadedContext { snapshot, stat_file });
+    }
+
     /// The folder that a name stands for; read when it is first asked for.
     ///
     /// # Errors

@@ -97,7 +97,10 @@ fn a_repository_names_others_that_are_none() {
                 ("../../../../../etc".to_owned(), "leads out of the server"),
                 ("ssh://-oProxyCommand=touch/x".to_owned(), "can't be one"),
                 ("x@-oProxyCommand=touch:x".to_owned(), "is empty"),
-                ("http://169.254.169.254/latest/meta-data".to_owned(), "its address is link-local"),
+                (
+                    "http://169.254.169.254/latest/meta-data".to_owned(),
+                    "a cloud tells a machine its secrets at its address",
+                ),
                 ("http://10.0.0.1/x".to_owned(), "its address is of a private network"),
                 ("http://[::ffff:10.0.0.1]/x".to_owned(), "its address is of a private network"),
                 ("http://0x7f000001/x".to_owned(), "its address is not that of one machine"),

@@ -47,6 +47,7 @@ mod recording;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]
 mod registry;
+mod remote_contexts;
 mod removing;
 mod repository;
 mod repository_digests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::options::{BuildOptions, check_context, located};
+use super::options::{BuildOptions, located};
 use super::sharing::{AtFailure, ExportOptions, Sharing};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
@@ -55,8 +55,8 @@ pub(crate) struct Build {
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
-    /// The build context; `-` reads a Dockerfile from standard input, and there is none
-    #[arg(value_name = "DIR")]
+    /// The build context: a folder, a git repository, the URL of an archive or a Dockerfile, or `-`: an archive or a Dockerfile from standard input
+    #[arg(value_name = "DIR|URL|-")]
     context: PathBuf,
 }
 
@@ -76,19 +76,15 @@ impl Build {
         let interrupt = world.interrupt();
         interrupts::catch(interrupt);
         let tags = names(&self.tag, self.push)?;
-        let has_context = self.context.as_os_str() != "-";
-        let source = if has_context {
-            check_context(&self.context, world.store.limits())?;
-            self.options.source(&self.context, world.store.limits())?
-        } else {
-            self.options.without_context(world.store.limits())?
-        };
-        let file = source.file.clone();
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
         let sharings = self.sharing.all()?;
         let options = Options { at_miss, ..self.options.options(&world.store)? };
+        let (source, remote) = self.options.open(&self.context, world, &options)?;
+        let has_context = source.context.is_some();
+        let file = source.file.clone();
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
+        remote.into_iter().for_each(|context| machine.give_context(context));
         let progress = match self.progress {
             _ if self.quiet => Progress::Quiet,
             Some(progress) if progress != Progress::Auto => progress,

@@ -1,8 +1,10 @@
 //! What the commands on Dockerfiles have in common: their options, and where they find the Dockerfile.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -13,14 +15,22 @@ use crate::cli::failure::Failure;
 use crate::cli::pulling;
 use crate::container::Hostname;
 use crate::context::text;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Explained};
 use crate::dockerfile::Network;
+use crate::errno;
+use crate::git;
+use crate::layer;
 use crate::limits::Limits;
-use crate::machine::{Arrival, AtMiss, CacheUse, Error, Options, Source, Unsupported};
+use crate::machine::contexts::Meaning;
+use crate::machine::{
+    Arrival, Arrived, AtMiss, CacheUse, Error, Options, RemoteContext, Source, Unsupported, bring, understand,
+};
 use crate::oci::{Platform, PlatformError};
 use crate::plan::Request;
+use crate::registry::download::Address;
 use crate::source::SourceFile;
 use crate::store::Store;
+use crate::world::World;
 
 /// What `build`, `plan` and `step` have in common.
 #[derive(Clone, Debug, Default, Args)]
@@ -172,17 +182,88 @@ impl BuildOptions {
 }
 
 impl BuildOptions {
-    /// Reads a Dockerfile from standard input, to be built without a context.
-    pub(crate) fn without_context(&self, limits: &Limits) -> Result<Source, Failure> {
-        if self.file.as_ref().is_some_and(|file| file.as_os_str() != "-") {
-            return Err(Diagnostic::error("a build context can't come from standard input")
-                .hint("give its folder: `layerlab build -f FILE DIR`")
+    /// Opens the context, wherever it is, and reads the Dockerfile.
+    pub(super) fn open(
+        &self,
+        context: &Path,
+        world: &Arc<World>,
+        options: &Options,
+    ) -> Result<(Source, Option<RemoteContext>), Failure> {
+        let limits = world.store.limits();
+        let inside = self.file.as_deref().filter(|file| file.as_os_str() != "-");
+        let is_stream = context.as_os_str() == "-";
+        let arrived = match remote(context)? {
+            None if !is_stream => {
+                check_context(context, limits)?;
+                return Ok((self.source(context, limits)?, None));
+            }
+            Some(_) if self.file.is_some() && inside.is_none() => {
+                return Err(Diagnostic::error(
+                    "the Dockerfile of a context that is no folder can't come from standard input",
+                )
+                .hint("`-f FILE` names one in it")
                 .into());
-        }
-        let name = "(standard input)";
-        let file = SourceFile::from_bytes(name, &text::read_stream(io::stdin().lock(), name, limits)?)?;
-        Ok(Source { file, context: None, dockerfile: None })
+            }
+            Some(from) => bring(world, options, &from, inside),
+            None => understand(world, spooled(world)?, Path::new(STREAM), inside),
+        };
+        let (name, bytes, remote) = match arrived.map_err(|error| Failure::messages(error.diagnostics_at(None)))? {
+            Arrived::Dockerfile(_) if inside.is_some() => {
+                return Err(Diagnostic::error("what has come is a Dockerfile, so `-f` has no context to look in")
+                    .hint("give its folder: `layerlab build -f FILE DIR`")
+                    .into());
+            }
+            Arrived::Dockerfile(bytes) => {
+                (if is_stream { STREAM.to_owned() } else { "Dockerfile".to_owned() }, bytes, None)
+            }
+            Arrived::Context(mut remote) => {
+                let (name, bytes) = std::mem::take(&mut remote.dockerfile);
+                (name, bytes, Some(*remote))
+            }
+        };
+        let context = remote.as_ref().map(|_| PathBuf::from(git::without_password(&context.to_string_lossy())));
+        let file = SourceFile::from_bytes(&name, &bytes)?;
+        Ok((Source { file, context, dockerfile: None }, remote))
     }
+}
+
+/// What messages call standard input.
+const STREAM: &str = "(standard input)";
+
+/// Where a context is that is no folder. `github.com/…` is a repository, unless there is such a folder.
+fn remote(context: &Path) -> Result<Option<Meaning>, Diagnostic> {
+    let Some(text) = context.to_str() else { return Ok(None) };
+    let explained = |error: &dyn Explained| {
+        let diagnostic = Diagnostic::error(error.to_string());
+        error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
+    };
+    if text.starts_with("github.com/") && !context.exists() {
+        let source = git::Source::parse(&format!("https://{text}")).map_err(|error| explained(&error))?;
+        return Ok(Some(Meaning::Repository(Box::new(source))));
+    }
+    if git::is_repository(text) {
+        let source = git::Source::parse(text).map_err(|error| explained(&error))?;
+        return Ok(Some(Meaning::Repository(Box::new(source))));
+    }
+    if ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Ok(Some(Meaning::Url(Address::parse(text).map_err(|error| explained(&error))?)));
+    }
+    Ok(None)
+}
+
+/// All of standard input, in a file without a name.
+fn spooled(world: &World) -> Result<File, Failure> {
+    let refused = |error: io::Error| Diagnostic::error(format!("can't read {STREAM}: {}", errno::describe(&error)));
+    let most = layer::Limits::of(world.store.limits()).size;
+    let mut file = tempfile::tempfile_in(world.home().temporary()).map_err(refused)?;
+    let count = io::copy(&mut io::stdin().lock().take(most.saturating_add(1)), &mut file).map_err(refused)?;
+    if count > most {
+        return Err(Diagnostic::error(format!("{STREAM} has more than {most} bytes, the limit for an archive"))
+            .hint("set LAYERLAB_MAX_ARCHIVE_SIZE to a larger number of bytes to raise the limit")
+            .into());
+    }
+    file.rewind().map_err(refused)?;
+    Ok(file)
 }
 
 fn default_dockerfile(folder: &Path) -> PathBuf {
