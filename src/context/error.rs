@@ -76,9 +76,18 @@ impl Error {
     }
 }
 
+/// Whether a context is meant that is no folder of this machine: an address, or standard input.
+fn is_elsewhere(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text == "-" || text.contains(":/") || text.starts_with("git@") || text.starts_with("github.com/")
+}
+
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
+            Error::Missing { path } if is_elsewhere(path) => Some(
+                "only `build` takes a context that is no folder: clone or unpack it, and name the folder".to_owned(),
+            ),
             Error::Missing { .. } => {
                 Some("the context is the folder that COPY reads from; name one that exists".to_owned())
             }

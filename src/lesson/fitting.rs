@@ -1,6 +1,6 @@
 //! Whether a line that was printed is the line that a page shows.
 //!
-//! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages (`2 minutes ago`), large
+//! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages (`2 minutes ago`), how long something took (`14 ms`), large
 //! sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands for anything in its line, and alone in a line for any
 //! number of lines.
 
@@ -104,6 +104,10 @@ fn kind<'w>(words: &[&'w str], before: Option<&str>) -> Option<(&'w str, usize)>
     if is_number(word) && words.get(1).is_some_and(is_size) {
         return Some(("N", 1));
     }
+    // How long something took.
+    if is_number(word) && words.get(1).is_some_and(|unit| ["ms", "s"].contains(&unit.trim_end_matches([',', '.', ')']))) {
+        return Some(("N", 1));
+    }
     None
 }
 
@@ -168,6 +172,7 @@ mod tests {
         assert!(!fits("Exited (0) 2 days ago", "Exited (1) 2 days ago"));
         assert!(fits("Todays date is Sun Feb 24 04:45:08 UTC 2019", "Todays date is Sun Nov 29 07:00:00 CET 2026"));
         assert!(fits("\"Created\": \"2019-02-24T04:45:08.1Z\",", "\"Created\": \"2026-11-29T07:00:00Z\","));
+        assert!(fits("miss 0 ms COPY", "miss 14 ms COPY"));
         assert!(!fits("sleep 10 seconds", "sleep 20 seconds"));
         assert!(!fits("2.048kB", "3.048kB"));
     }
