@@ -5,6 +5,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use crate::harness::{Place, Role};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,16 +24,48 @@ fn lessons() -> Vec<PathBuf> {
     files_in("lessons").into_iter().filter(|path| path.is_dir()).collect()
 }
 
+/// Lessons publish ports, the same for everybody.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Whether the programs are there that the pages use.
+fn can_be_tried() -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    let is_there = |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    let Some(program) = ["busybox", "jq", "curl"].into_iter().find(|program| !is_there(program)) else { return true };
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI everything has to be tried: `{program}`");
+    // Past the harness, which hides what a passing test prints.
+    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: the pages' commands: `{program}` is not installed");
+    false
+}
+
+#[test]
+fn lessons_do_what_they_show_for_ordinary_users() {
+    if !can_be_tried() {
+        return;
+    }
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for role in [Role::Mapped, Role::Single] {
+        let place = Place::of(role, "//- tmp/\n");
+        let copied = Command::new("cp").arg("-r").arg(project().join("lessons")).arg(place.path("")).status().unwrap();
+        assert!(copied.success());
+        place.give(&place.path("lessons"));
+        place.give(&place.path("tmp"));
+        let pages = lessons();
+        let page = |lesson: &PathBuf| format!("lessons/{}/lesson.md", lesson.file_name().unwrap().to_str().unwrap());
+        let pages: Vec<String> = pages.iter().map(page).collect();
+        let mut verify = place.command(&format!("verify {}", pages.join(" ")));
+        let output = verify.env("TMPDIR", place.path("tmp")).env("TZ", "UTC").output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{role:?}:\n{printed}");
+    }
+}
+
 #[test]
 fn pages_do_what_they_show() {
-    for program in ["busybox", "jq"] {
-        if !std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|folder| folder.join(program).exists()) {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "in CI everything has to be tried: `{program}`");
-            // Past the harness, which hides what a passing test prints.
-            let _ = writeln!(std::io::stderr().lock(), "SKIPPED: the pages' commands: `{program}` is not installed");
-            return;
-        }
+    if !can_be_tried() {
+        return;
     }
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let pages = lessons().into_iter().map(|lesson| lesson.join("lesson.md"));
     let pages = pages.chain([project().join("README.md")]);
     let pages = pages.chain(files_in("book/src/how")).chain(files_in("book/src/reference"));
