@@ -105,7 +105,8 @@ fn kind<'w>(words: &[&'w str], before: Option<&str>) -> Option<(&'w str, usize)>
         return Some(("N", 1));
     }
     // How long something took.
-    if is_number(word) && words.get(1).is_some_and(|unit| ["ms", "s"].contains(&unit.trim_end_matches([',', '.', ')']))) {
+    if is_number(word) && words.get(1).is_some_and(|unit| ["ms", "s"].contains(&unit.trim_end_matches([',', '.', ')'])))
+    {
         return Some(("N", 1));
     }
     None
