@@ -146,7 +146,9 @@ impl Source {
             return Err("for a repository it is the id of a commit, in hexadecimal digits");
         }
         match &self.checksum {
-            Some(known) if known != checksum => Err("the address of the repository asks for another commit"),
+            Some(known) if !known.eq_ignore_ascii_case(checksum) => {
+                Err("the address of the repository asks for another commit")
+            }
             _ => {
                 self.checksum = Some(checksum.to_ascii_lowercase());
                 Ok(())

@@ -121,9 +121,7 @@ impl Explained for Error {
                     .to_owned()
             }
             Error::Failed { said, .. } => return advice(said),
-            Error::NoReference { .. } => {
-                "it takes the name of a branch or a tag, or a whole commit id of 40 digits".to_owned()
-            }
+            Error::NoReference { .. } => "name a branch, a tag, or a whole commit id".to_owned(),
             Error::Checksum { .. } => {
                 "nothing of it was kept; if the commit is the right one, correct the checksum".to_owned()
             }
@@ -136,6 +134,11 @@ impl Explained for Error {
             Error::Store(error) => return error.hint(),
         })
     }
+}
+
+/// Whether there is advice against what `git` says.
+pub(super) fn is_known(said: &str) -> bool {
+    advice(said).is_some()
 }
 
 /// What helps against what `git` says: it has no other way to say it than words, which LC_ALL=C makes the same everywhere.

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::address::{Source, Submodules};
 use super::program::{Git, With};
 use super::references::{self, Found, WANTED};
-use super::repository::{Repository, Scheme, is_commit};
+use super::repository::{Repository, Scheme, Server, is_commit};
 use super::submodules::Module;
 use super::{Error, checkout, kept, submodules};
 use crate::hidden::Hidden;
@@ -29,11 +29,12 @@ use crate::tree::{Tree, TreePath};
 const DEEPEST_MODULE: usize = 10;
 const MOST_MODULES: usize = 1000;
 
-/// Who we are to servers of repositories.
-#[derive(Clone, Debug, Default)]
+/// Who we are to the server of a repository. Those of its submodules, which the repository names, are not told.
+#[derive(Clone, Debug)]
 pub(crate) struct Login {
-    /// The value of `Authorization` for a host, and where it is known for any.
-    pub(crate) headers: Vec<(Option<String>, Hidden)>,
+    pub(crate) server: Server,
+    /// The value of `Authorization`.
+    pub(crate) header: Option<Hidden>,
     /// The socket of an agent for SSH.
     pub(crate) agent: Option<PathBuf>,
 }
@@ -189,7 +190,9 @@ impl<'v> Visit<'v> {
         if !is_commit(&commit) {
             return Err(git.unusable("its commit has no id"));
         }
-        self.check(&commit, found)?;
+        // A checksum may be that of a tag; what came decides, and not what the server has said before.
+        let object = git.answer(With::Objects, &["rev-parse", "--verify", WANTED])?;
+        self.check(&commit, &object)?;
         Ok(commit)
     }
 
@@ -207,10 +210,10 @@ impl<'v> Visit<'v> {
         })
     }
 
-    /// Whether it is the commit that is asked for.
-    fn check(&self, commit: &str, found: &Found) -> Result<(), Error> {
+    /// Whether the commit that came, or the tag that names it, is the one that is asked for.
+    fn check(&self, commit: &str, object: &str) -> Result<(), Error> {
         let Some(expected) = &self.source.checksum else { return Ok(()) };
-        if commit.starts_with(expected) || (found.name.is_some() && found.object.starts_with(expected)) {
+        if commit.starts_with(expected) || object.starts_with(expected) {
             return Ok(());
         }
         let repository = self.git.name.clone();
@@ -219,17 +222,17 @@ impl<'v> Visit<'v> {
 }
 
 impl Login {
-    /// What a server is told: what stands in the address, else what is known for its host, and nothing over an open line through the network.
+    /// What the server of a repository is told: what stands in the address; else, where it is the one that we have a login for, that, but not
+    /// over an open line through the network.
     fn header(&self, repository: &Repository) -> Option<String> {
         let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&repository.host());
         if let Some(credentials) = &repository.credentials {
             return Some(format!("Basic {}", BASE64.encode(credentials.reveal())));
         }
-        if repository.scheme == Scheme::Http && !is_loopback {
+        if repository.server() != self.server || (repository.scheme == Scheme::Http && !is_loopback) {
             return None;
         }
-        let for_host = |host: Option<&str>| self.headers.iter().find(|(of, _)| of.as_deref() == host);
-        let (_, header) = for_host(Some(repository.host())).or_else(|| for_host(None))?;
+        let header = self.header.as_ref()?;
         Some(String::from_utf8_lossy(header.reveal()).trim().to_owned())
     }
 }

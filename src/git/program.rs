@@ -10,7 +10,7 @@
 //! ```
 //!
 //! It runs in a process group of its own. It is ended, with all that it has started, when somebody wishes to stop, when nothing comes any more,
-//! when too much comes, and when whoever reads its output has had enough.
+//! when too much comes, when we end, and when whoever reads its output has had enough.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -24,7 +24,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, set_parent_process_death_signal,
+    setrlimit, waitid,
+};
 
 use super::Error;
 use crate::deeds::{self, Group};
@@ -34,6 +37,9 @@ use crate::store::Store;
 
 /// What may come of a repository, compressed: as much as a layer.
 pub(super) const REPOSITORY: Limit = Limit::bytes("git repository", "LAYERLAB_MAX_REPOSITORY", 64 << 30);
+
+/// The memory of each of its processes: a small pack can unfold to any size.
+pub(super) const MEMORY: Limit = Limit::bytes("git", "LAYERLAB_MAX_GIT_MEMORY", 1 << 30);
 
 /// How often it is looked whether to go on.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -85,6 +91,7 @@ const SETTINGS: &[&str] = &[
     "core.attributesFile=/dev/null",
     "core.fsmonitor=false",
     "core.askPass=",
+    "core.bigFileThreshold=32m",
     "credential.helper=",
     "fetch.recurseSubmodules=false",
     "fetch.unpackLimit=1",
@@ -189,6 +196,22 @@ impl Git<'_> {
         }
     }
 
+    /// Bounds what it may use, and lets it end with us, however we end. What it has started ends when its pipes do.
+    fn bound(&self, command: &mut Command) {
+        let home = self.store.home();
+        let (size, memory) = (home.bound(&REPOSITORY).most, home.bound(&MEMORY).most);
+        let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
+        // SAFETY: between fork and exec it makes system calls only, prctl(2) and setrlimit(2), and takes no memory.
+        unsafe {
+            command.pre_exec(move || {
+                set_parent_process_death_signal(Some(Signal::KILL))?;
+                setrlimit(Resource::Fsize, limit(size))?;
+                setrlimit(Resource::Data, limit(memory))?;
+                Ok(())
+            });
+        }
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.env_clear();
@@ -204,6 +227,7 @@ impl Git<'_> {
             command.args(["-c", setting]);
         }
         command.args(arguments).current_dir("/").process_group(0);
+        self.bound(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -225,22 +249,15 @@ impl Git<'_> {
         }
     }
 
-    fn failed(&self, said: &str) -> Error {
-        let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-        let telling = lines().find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
+    /// What a failure means. Over SSH the telling line comes before git's own, so all that was said is looked through.
+    fn failed(&self, all: &str) -> Error {
+        let lines = || all.lines().map(str::trim).filter(|line| !line.is_empty());
+        let known = |line: &&str| is_offline(line) || super::error::is_known(line);
+        let telling = lines().find(known);
+        let telling = telling.or_else(|| lines().find(|line| line.starts_with("fatal:") || line.starts_with("error:")));
         let said = telling.or_else(|| lines().next_back()).unwrap_or("nothing");
         let said = said.trim_start_matches("fatal: ").trim_start_matches("error: ").to_owned();
-        const OFFLINE: [&str; 8] = [
-            "Could not resolve host",
-            "Failed to connect",
-            "Couldn't connect",
-            "unable to connect",
-            "unable to look up",
-            "Connection refused",
-            "timed out",
-            "Network is unreachable",
-        ];
-        match OFFLINE.iter().any(|words| said.contains(words)) {
+        match is_offline(&said) {
             true => Error::Unreachable { server: self.server.clone(), reason: reason(&said) },
             false => Error::Failed { repository: self.name.clone(), said },
         }
@@ -306,7 +323,7 @@ impl Watch<'_> {
                 ended = meter.check().is_err().then_some(Ended::Stopped);
             }
             if let (Some(task), None) = (&task, &ended) {
-                let now = (self.said.bytes.load(Ordering::Relaxed), size(&self.git.folder.join("objects/pack")));
+                let now = (self.said.bytes.load(Ordering::Relaxed), size(&self.git.folder.join("objects")));
                 if now != seen {
                     let _ = task.add(now.1.saturating_sub(seen.1));
                     (seen, last) = (now, Instant::now());
@@ -339,8 +356,28 @@ impl Watch<'_> {
     }
 }
 
-/// The bytes in the files of a folder.
+/// The bytes in the files below a folder, packed or not.
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+    let size_of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.map(size_of).sum()
+}
+
+/// Whether git, curl or ssh say that a server can't be reached.
+fn is_offline(said: &str) -> bool {
+    const OFFLINE: [&str; 8] = [
+        "Could not resolve host",
+        "Failed to connect",
+        "Couldn't connect",
+        "unable to connect",
+        "unable to look up",
+        "Connection refused",
+        "timed out",
+        "Network is unreachable",
+    ];
+    OFFLINE.iter().any(|words| said.contains(words))
 }

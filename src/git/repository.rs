@@ -29,6 +29,14 @@ pub(crate) enum Scheme {
     Ssh,
 }
 
+/// A server, by what has to be the same for it to be the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
 impl Scheme {
     pub(super) fn of(name: &str) -> Option<Scheme> {
         Some(match name {
@@ -96,6 +104,15 @@ impl Repository {
         Ok(Repository { scheme, url, host: host.to_owned(), port, credentials })
     }
 
+    /// The server that it is on. Who we are is told to this one, and to no other of the same machine.
+    pub(crate) fn server(&self) -> Server {
+        Server {
+            scheme: self.scheme,
+            host: self.host.to_ascii_lowercase(),
+            port: self.port.unwrap_or(self.scheme.port()),
+        }
+    }
+
     /// What git is given. It begins with no `-` and names no program.
     pub(super) fn url(&self) -> &str {
         &self.url
@@ -135,7 +152,7 @@ impl Repository {
         }
         let joined = format!("{base}{separator}{}", rest.trim_end_matches('/'));
         let found = Repository::parse(&joined).map_err(|_| "it leads out of the server")?;
-        if found.host != self.host {
+        if found.server() != self.server() {
             return Err("it leads out of the server");
         }
         Ok(Repository { credentials: self.credentials.clone(), ..found })

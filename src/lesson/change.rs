@@ -8,7 +8,11 @@ pub(super) fn changed(before: &str, change: &[String]) -> Option<String> {
         of_side.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
     };
     let (old, new) = (side('-'), side('+'));
-    (before.matches(&old).count() == 1).then(|| before.replacen(&old, &new, 1))
+    // Whole lines: what they begin with stands at the beginning of one.
+    let places: Vec<usize> =
+        before.match_indices(&old).map(|(at, _)| at).filter(|at| *at == 0 || before[..*at].ends_with('\n')).collect();
+    let [at] = places[..] else { return None };
+    Some(format!("{}{new}{}", &before[..at], &before[at + old.len()..]))
 }
 
 #[cfg(test)]
@@ -23,6 +27,7 @@ mod tests {
     fn a_change_stands_in_the_file_once() {
         assert_eq!(changed("a\nb\n", &lines("-a|+c")), Some("c\nb\n".to_owned()));
         assert_eq!(changed("a\nb\n", &lines(" a|+c| b")), Some("a\nc\nb\n".to_owned()));
+        assert_eq!(changed("xa\na\n", &lines("-a|+c")), Some("xa\nc\n".to_owned()));
         assert_eq!(changed("a\na\n", &lines("-a|+c")), None);
         assert_eq!(changed("b\n", &lines("-a|+c")), None);
     }

@@ -116,7 +116,7 @@ impl Machine {
         for (index, taken) in self.taken.iter().enumerate() {
             let Some(layer) = &taken.layer else { continue };
             let Some((_, because)) = lost.iter().find(|(other, _)| *other == layer.diff_id) else { continue };
-            let message = format!("the layer of step {} did not come: {because}; the step is taken again", index + 1);
+            let message = format!("the layer of step {} did not come: {because}; the step runs again", index + 1);
             reporter.tell(EventKind::Warning(Warning { kind: None, message, hint: None, place: None }));
             first = first.min(index);
         }

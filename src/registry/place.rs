@@ -111,7 +111,7 @@ mod tests {
         let here = Neighbourhood::default();
         let find = |host: &str, named| here.find(host, 80, named, LookUp::Here, &meter);
         let loopback = NoPlace::Forbidden("its address is this machine's");
-        let link = NoPlace::Forbidden("a cloud tells a machine its secrets at its address");
+        let link = NoPlace::Forbidden("this is where clouds hand out the credentials of a machine");
         assert_eq!(find("127.0.0.1", NamedBy::Others), Err(loopback));
         assert_eq!(find("169.254.169.254", NamedBy::Us), Err(link));
         assert_eq!(find("[::ffff:169.254.169.254]", NamedBy::Us), Err(link));

@@ -41,7 +41,7 @@ impl Zone {
             Zone::Public => "its address is public",
             Zone::Private => "its address is of a private network",
             Zone::Link => "its address is link-local",
-            Zone::Metadata => "a cloud tells a machine its secrets at its address",
+            Zone::Metadata => "this is where clouds hand out the credentials of a machine",
             Zone::Loopback => "its address is this machine's",
             Zone::Nowhere => "its address is not that of one machine",
         }

@@ -99,7 +99,7 @@ fn a_repository_names_others_that_are_none() {
                 ("x@-oProxyCommand=touch:x".to_owned(), "is empty"),
                 (
                     "http://169.254.169.254/latest/meta-data".to_owned(),
-                    "a cloud tells a machine its secrets at its address",
+                    "this is where clouds hand out the credentials of a machine",
                 ),
                 ("http://10.0.0.1/x".to_owned(), "its address is of a private network"),
                 ("http://[::ffff:10.0.0.1]/x".to_owned(), "its address is of a private network"),

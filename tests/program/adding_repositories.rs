@@ -286,6 +286,29 @@ fn a_token_is_told_to_its_server_alone() {
     place.assert_whole();
 }
 
+/// A repository names its submodules as it likes. Their servers are others, be it only by the port.
+#[test]
+fn a_token_is_not_told_to_the_servers_of_submodules() {
+    let (server, other) = (Repositories::start(), Repositories::start());
+    let inner = other.make_with("inner.git", &[("inner", "inner\n")]);
+    server.make("app.git");
+    add_module(&server, "app.git", "inner", &format!("http://{}/inner.git", other.host()), &inner);
+    server.commit("app.git", "one");
+    let place = place(Role::Self_, &server, "ADD http://HOST/app.git /app");
+    let built = session(&place, &server, &["TOKEN=swordfish $L build -q --secret id=GIT_AUTH_TOKEN,env=TOKEN ."]);
+    assert!(built.contains("sha256:"), "{built}");
+    let told = |server: &Repositories| server.fake.asked().iter().any(|asked| asked.header("authorization").is_some());
+    assert!(told(&server) && !other.fake.asked().is_empty() && !told(&other));
+    // An address beside the repository's own is one of the same server.
+    server.make("near.git");
+    add_module(&server, "near.git", "inner", &format!("../../{}/inner.git", other.host()), &inner);
+    server.commit("near.git", "one");
+    place.write("Dockerfile", &format!("FROM layerlab/base\nADD http://me:pw@{}/near.git /near\n", server.host()));
+    let refused = session(&place, &server, &["$L build -q ."]);
+    assert!(!told(&other), "{refused}");
+    place.assert_whole();
+}
+
 #[test]
 fn a_fetch_ends_at_once_when_it_is_to() {
     for scheme in ["http", "git"] {

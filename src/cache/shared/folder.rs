@@ -21,6 +21,9 @@ use crate::oci::{Descriptor, Digest, DocumentKind, Index, Layout, Manifest, kind
 use crate::store::write::{Temporary, atomic_write, create_folder, remove_file};
 use crate::store::{Lock, LockMode, Staging, Store, documents, lock_patiently};
 
+/// What is in the folder of a cache.
+const PARTS: [&str; 4] = ["oci-layout", "index.json", "blobs", "lock"];
+
 /// A folder with a cache, or for one.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
@@ -108,6 +111,7 @@ impl Folder {
     /// # Errors
     /// [`Error::NotACache`] for a folder that has something else, and what the kernel says.
     pub(super) fn write(self, store: &Store) -> Result<Writing<'_>, Error> {
+        self.refuse_something_else(store.home().bound(&documents::MANIFEST))?;
         create_folder(&self.blobs())?;
         let lock = lock_patiently(&self.path.join("lock"), LockMode::Exclusive, store.meter())?;
         let bound = store.home().bound(&documents::MANIFEST);
@@ -117,6 +121,25 @@ impl Folder {
             Err(error) => return Err(error),
         };
         Ok(Writing { folder: self, store, before, kept: BTreeSet::new(), _lock: lock })
+    }
+
+    /// Looks before anything is made: a folder that has files of somebody is no place for a cache.
+    fn refuse_something_else(&self, bound: Bound) -> Result<(), Error> {
+        match self.manifest(bound) {
+            Err(Error::Nothing { .. }) => {}
+            found => return found.map(|_| ()),
+        }
+        let entries = match std::fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Io { operation: "read", path: self.path.clone(), source }),
+        };
+        // What a first write that was killed has left is no obstacle.
+        let is_ours = |name: &std::ffi::OsStr| PARTS.iter().any(|part| name == *part);
+        match entries.flatten().map(|entry| entry.file_name()).find(|name| !is_ours(name)) {
+            Some(_) => Err(Error::NotACache(format!("`{}` has something else in it", self.path.display()))),
+            None => Ok(()),
+        }
     }
 
     /// What the cache has that is there. One that can't be read is replaced; something else is not.

@@ -129,7 +129,7 @@ impl Caches {
     pub(crate) fn awaits(&self, store: &Store, layer: &Layer) -> bool {
         !self.all().is_empty()
             && self.has(layer)
-            && !store.has(&layer.descriptor.digest)
+            && !store.is_whole(&layer.descriptor)
             && !self.lost().contains_key(&layer.diff_id)
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::contents::Contents;
 use super::loaded::Loaded;
 use super::{Error, docker, layout, legacy};
+use crate::oci::Reference;
 use crate::store::Store;
 
 /// Where the archive is.
@@ -51,10 +52,20 @@ fn bring(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result<Vec<Loade
         let reason =
             "a folder has to be an OCI layout, with `oci-layout` and `index.json`; pack a Docker archive with tar";
         return Err(contents.not_images(reason.to_owned()));
-    } else if contents.has("manifest.json") {
-        docker::images(store, &contents)?
-    } else if contents.has("repositories") {
-        legacy::images(store, &contents)?
+    } else if contents.has("manifest.json") || contents.has("repositories") {
+        let mut images = if contents.has("manifest.json") {
+            docker::images(store, &contents)?
+        } else {
+            legacy::images(store, &contents)?
+        };
+        if let Some(tag) = tag {
+            let wanted = Reference::parse_normalized(tag).ok().map(|name| name.with_default_tag());
+            images.retain(|image| image.names.iter().any(|name| Some(name) == wanted.as_ref()));
+            if images.is_empty() {
+                return Err(contents.not_images(format!("it has no image `{tag}`")));
+            }
+        }
+        images
     } else {
         let reason = "it has neither `oci-layout` with `index.json`, nor `manifest.json`, nor `repositories`";
         return Err(contents.not_images(reason.to_owned()));

@@ -23,10 +23,14 @@ impl Address {
                 _ => text.push(char::from(byte)),
             }
         }
-        let invalid = |reason| Error::Invalid { written: written.to_owned(), reason };
+        let invalid = |reason| {
+            let (before, after) = written.rsplit_once('@').map_or(("", written), |(before, after)| (before, after));
+            let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://…@")).unwrap_or_default();
+            Error::Invalid { written: format!("{scheme}{after}"), reason }
+        };
         let host = text.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next();
         if host.is_some_and(|host| host.contains('@')) {
-            return Err(invalid("a user name or a password in it would be kept in the image's history"));
+            return Err(invalid("it has a user name or a password, which would be written down"));
         }
         let url =
             Url::parse(&text).ok_or_else(|| invalid("it has to begin with `http://` or `https://` and a host"))?;

@@ -58,8 +58,19 @@ impl Begun {
         (self.position() > 0).then(|| [("range", format!("bytes={}-", self.position())), ("if-range", validator)])
     }
 
-    /// Whether a part is the rest.
+    /// Whether a part is the rest of the same content: RFC 9110, section 15.3.7.3. A server may have passed over what the part depends on.
     pub(super) fn goes_on_with(&self, answer: &Answer) -> bool {
+        let Validators { etag, modified } = &self.validators;
+        let differs = |name, kept: &Option<String>| {
+            answer.header(name).is_some_and(|now| kept.as_deref().is_some_and(|kept| kept != now))
+        };
+        let whole = answer.header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse::<u64>().ok());
+        if differs("etag", etag)
+            || differs("last-modified", modified)
+            || whole.is_some_and(|whole| self.total.is_some_and(|total| total != whole))
+        {
+            return false;
+        }
         let length = answer.length().map(|length| length.saturating_add(self.position()));
         starts_at(answer, self.position()) && self.total.is_none_or(|total| length.is_none_or(|length| length == total))
     }

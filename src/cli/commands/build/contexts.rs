@@ -36,13 +36,12 @@ pub(super) fn parse(texts: &[String]) -> Result<NamedContexts, Diagnostic> {
     Ok(contexts)
 }
 
-/// What it stands for, without a password.
+/// What it stands for, without what may be a secret: a password, the query of a URL.
 fn shown(what: &Meaning, value: &str) -> String {
     match what {
         Meaning::Repository(source) => source.to_string(),
-        Meaning::Scratch | Meaning::Image(_) | Meaning::Layout { .. } | Meaning::Folder(_) | Meaning::Url(_) => {
-            value.to_owned()
-        }
+        Meaning::Url(address) => address.shown(),
+        Meaning::Scratch | Meaning::Image(_) | Meaning::Layout { .. } | Meaning::Folder(_) => value.to_owned(),
     }
 }
 

@@ -192,24 +192,25 @@ impl BuildOptions {
         let limits = world.store.limits();
         let inside = self.file.as_deref().filter(|file| file.as_os_str() != "-");
         let is_stream = context.as_os_str() == "-";
-        let arrived = match remote(context)? {
+        let from = remote(context)?;
+        let arrived = match &from {
             None if !is_stream => {
                 check_context(context, limits)?;
                 return Ok((self.source(context, limits)?, None));
             }
-            Some(_) if self.file.is_some() && inside.is_none() => {
+            _ if self.file.is_some() && inside.is_none() => {
                 return Err(Diagnostic::error(
                     "the Dockerfile of a context that is no folder can't come from standard input",
                 )
                 .hint("`-f FILE` names one in it")
                 .into());
             }
-            Some(from) => bring(world, options, &from, inside),
+            Some(from) => bring(world, options, from, inside),
             None => understand(world, spooled(world)?, Path::new(STREAM), inside),
         };
         let (name, bytes, remote) = match arrived.map_err(|error| Failure::messages(error.diagnostics_at(None)))? {
             Arrived::Dockerfile(_) if inside.is_some() => {
-                return Err(Diagnostic::error("what has come is a Dockerfile, so `-f` has no context to look in")
+                return Err(Diagnostic::error("this is a Dockerfile, not an archive: `-f` needs a context to look in")
                     .hint("give its folder: `layerlab build -f FILE DIR`")
                     .into());
             }
@@ -221,7 +222,12 @@ impl BuildOptions {
                 (name, bytes, Some(*remote))
             }
         };
-        let context = remote.as_ref().map(|_| PathBuf::from(git::without_password(&context.to_string_lossy())));
+        // It is written down: without what may be a secret, a password or the query of a URL.
+        let shown = match from {
+            Some(Meaning::Url(address)) => address.shown(),
+            Some(_) | None => git::without_password(&context.to_string_lossy()),
+        };
+        let context = remote.as_ref().map(|_| PathBuf::from(shown));
         let file = SourceFile::from_bytes(&name, &bytes)?;
         Ok((Source { file, context, dockerfile: None }, remote))
     }

@@ -18,7 +18,6 @@ use crate::context::Patterns;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::rules;
 use crate::git::{self, Keep, Login, Source, Submodules, Visit};
-use crate::hidden::Hidden;
 use crate::machine::Error;
 use crate::machine::actions::from::{Fetching, Search};
 use crate::machine::inputs::Inputs;
@@ -169,15 +168,14 @@ fn login(source: &Source, search: Search<'_>) -> Result<Login, Error> {
     let options = search.options;
     let secret = |name: &str| options.given.secret(name, &options.request.limits);
     let host = source.repository.host().to_owned();
-    let mut headers = Vec::new();
-    for (of, ending) in [(Some(&host), format!(".{host}")), (None, String::new())] {
-        if let Some(header) = secret(&format!("GIT_AUTH_HEADER{ending}"))? {
-            headers.push((of.cloned(), header));
+    let mut header = None;
+    for ending in [format!(".{host}"), String::new()] {
+        if header.is_none() {
+            header = secret(&format!("GIT_AUTH_HEADER{ending}"))?;
         }
-        if let Some(token) = secret(&format!("GIT_AUTH_TOKEN{ending}"))? {
-            headers.push((of.cloned(), git::token_header(&token)));
+        if header.is_none() {
+            header = secret(&format!("GIT_AUTH_TOKEN{ending}"))?.map(|token| git::token_header(&token));
         }
     }
-    let headers: Vec<(Option<String>, Hidden)> = headers;
-    Ok(Login { headers, agent: options.given.agents.get("default").cloned() })
+    Ok(Login { server: source.repository.server(), header, agent: options.given.agents.get("default").cloned() })
 }
