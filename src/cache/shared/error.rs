@@ -37,7 +37,7 @@ pub(crate) enum Error {
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NotACache(_) => Some("choose another place; `layerlab build --cache-to` makes one".to_owned()),
+            Error::NotACache(_) => Some("`layerlab build --cache-to` writes one".to_owned()),
             Error::Nothing { .. } => Some("`layerlab build --cache-to type=local,dest=FOLDER` makes one".to_owned()),
             Error::Io { source, .. } => errno::hint(source),
             Error::Registry(error) => error.hint(),
