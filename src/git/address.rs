@@ -199,7 +199,7 @@ pub(crate) fn without_credentials(text: &str) -> String {
 
 fn agree(known: &mut Option<String>, value: String, what: &str) -> Result<(), String> {
     match known {
-        Some(known) if *known != value => Err(format!("it names two of what can be one: its {what}")),
+        Some(known) if *known != value => Err(format!("it names two of it: its {what}")),
         _ => {
             *known = Some(value);
             Ok(())

@@ -89,7 +89,7 @@ impl Repository {
         };
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
         if host.is_empty() || host.starts_with('-') || !host.bytes().all(is_host) {
-            return Err("it has no host, or one that can't be one");
+            return Err("it has no host, or an impossible one");
         }
         let (login, credentials) = match (scheme, user) {
             (_, None) => (String::new(), None),

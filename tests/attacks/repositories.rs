@@ -95,7 +95,7 @@ fn a_repository_names_others_that_are_none() {
                 ("file:///etc".to_owned(), "are reached over `https`, `http`, `ssh` and `git` only"),
                 (attack.sentinel().display().to_string(), "is not the address of a repository on a server"),
                 ("../../../../../etc".to_owned(), "leads out of the server"),
-                ("ssh://-oProxyCommand=touch/x".to_owned(), "can't be one"),
+                ("ssh://-oProxyCommand=touch/x".to_owned(), "an impossible one"),
                 ("x@-oProxyCommand=touch:x".to_owned(), "is empty"),
                 (
                     "http://169.254.169.254/latest/meta-data".to_owned(),

@@ -21,7 +21,7 @@ pub(super) fn parse(texts: &[String]) -> Result<NamedContexts, Diagnostic> {
         let (name, value) = text.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(
             || {
                 bad(format!("`{text}` is not `NAME=PLACE`"))
-                    .hint("the place is a folder, `docker-image://NAME`, `oci-layout://FOLDER:TAG`, or the address of a repository")
+                    .hint("the place is a folder, `docker-image://NAME`, `oci-layout://FOLDER:TAG`, the address of a repository, or a URL")
             },
         )?;
         let reference = Reference::parse_normalized(name)

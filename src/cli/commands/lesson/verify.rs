@@ -28,7 +28,7 @@ use crate::view::drift;
 /// standing for this program. Ids, dates, ages and large sizes may differ; `…` stands for anything.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A file called lesson.md is run in a copy of its folder, and not with what --with names.\n\nThe commands of a page are run as you, and can do what you can do: read a page that is not yours first."
+    after_help = "A page called lesson.md runs in a copy of its own folder; --with is ignored.\n\nThe commands of a page are run as you, and can do what you can do: read a page that is not yours first."
 )]
 pub(crate) struct Verify {
     /// The pages
