@@ -100,7 +100,10 @@ fn reads_a_notebook(address: &str, pictures: Option<&PathBuf>) {
     browser.value("document.querySelector('.jp-Cell .cm-content').focus()");
     browser.types("import getpass, os; print('six times seven is', 6 * 7, 'for', getpass.getuser(), os.getuid())");
     browser.types_shift_enter();
-    browser.waits_for("document.querySelector('.jp-OutputArea-output')");
+    // On a slow machine the notebook has no kernel yet, and asks which one it is to start.
+    browser.waits_for(
+        "(document.querySelector('.jp-Dialog .jp-mod-accept')?.click(), document.querySelector('.jp-OutputArea-output'))",
+    );
     let printed = browser.value("document.querySelector('.jp-OutputArea-output').innerText");
     picture(&mut browser, "cell.png");
     assert_eq!(printed.as_str().unwrap().trim(), "six times seven is 42 for jovyan 1000");
