@@ -54,7 +54,7 @@ fn transport(text: &str) -> Option<(Format, &str)> {
 /// Puts an image where a location says: into a layout beside those that are there, or into an archive of its own. Gives what lies there of it.
 ///
 /// # Errors
-/// As [`save`], and [`Error::Invalid`] for a layout that can't be understood.
+/// As [`save()`], and [`Error::Invalid`] for a layout that can't be understood.
 pub(crate) fn put(store: &Store, image: Named, location: Location<'_>) -> Result<Descriptor, Error> {
     let selected = Selected::of(store, std::slice::from_ref(&image), location.format)?;
     let put = selected.entries.first().cloned().unwrap_or_else(|| image.manifest.clone());
