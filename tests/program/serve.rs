@@ -223,6 +223,8 @@ fn what_has_a_name_is_served() {
         session += &format!("> {request}\n{}\n", teacher.ask(&request).text().trim_end());
     }
     insta::assert_snapshot!(session);
+    // The answer comes first, and the line after it.
+    teacher.wait_for_log("BREW", 1);
     insta::assert_snapshot!("what_is_written_of_requests", teacher.log());
     teacher.end();
 }
@@ -470,7 +472,7 @@ fn other_programs_pull_and_push() {
         assert_eq!(fs::read(student.0.path().join("mirrored/manifest.json")).unwrap(), other);
         // From one repository to another: the layers are there already.
         student.skopeo(&format!("{copy} {} {}", image("other"), image("class/second:1"))).unwrap();
-        assert!(teacher.log().contains("from another repository"), "{}", teacher.log());
+        teacher.wait_for_log("from another repository", 1);
         match student.podman(&format!("pull -q --tls-verify=false {address}/hello")) {
             Some(_) => {
                 let id = teacher.place.run("images -q --no-trunc hello").trim().to_owned();
