@@ -251,6 +251,14 @@ impl Git<'_> {
 
     /// What a failure means. Over SSH the telling line comes before git's own, so all that was said is looked through.
     fn failed(&self, all: &str) -> Error {
+        // What its limits say, see `bound`.
+        let home = self.store.home();
+        for (words, limit) in [("File too large", &REPOSITORY), ("Out of memory", &MEMORY), ("out of memory", &MEMORY)]
+        {
+            if all.contains(words) {
+                return Error::TooLarge { repository: self.name.clone(), bound: home.bound(limit) };
+            }
+        }
         let lines = || all.lines().map(str::trim).filter(|line| !line.is_empty());
         let known = |line: &&str| is_offline(line) || super::error::is_known(line);
         let telling = lines().find(known);
