@@ -15,7 +15,8 @@
 use std::fmt;
 
 use super::Error;
-use super::repository::{Repository, Scheme, is_commit, is_reference, split_scheme, split_short, unescaped};
+use super::repository::{Repository, Scheme, is_commit, is_reference, split_scheme, split_short};
+use crate::registry::url::unescaped;
 use crate::shown;
 
 /// The most bytes of an address.

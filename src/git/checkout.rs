@@ -66,6 +66,7 @@ impl Listed {
         match head.split(' ').collect::<Vec<_>>()[..] {
             ["160000", _, commit] => drop(self.links.insert(path.to_vec(), commit.to_owned())),
             ["100644" | "100755" | "100664", "blob", _] if path == b".gitmodules" => self.has_modules = true,
+            // Files, links and folders come with the archive.
             _ => {}
         }
         Ok(())

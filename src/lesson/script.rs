@@ -106,6 +106,7 @@ impl Task {
             match block.language.as_str() {
                 "check" => checks.extend(session::runs(page, inner, None, &mut None)?),
                 "hint" => hints += 1,
+                // Anything may illustrate what is to be done.
                 _ => {}
             }
         }

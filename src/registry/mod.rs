@@ -44,7 +44,7 @@ pub(crate) mod settings;
 mod stage;
 mod token;
 mod upload;
-mod url;
+pub(crate) mod url;
 mod zone;
 
 pub(crate) use artifact::Artifact;

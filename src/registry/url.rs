@@ -108,6 +108,25 @@ pub(super) fn escaped(value: &str) -> String {
     text
 }
 
+/// Percent-decodes a text. What is no escape stays.
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
+    let (bytes, mut decoded, mut at) = (text.as_bytes(), Vec::new(), 0);
+    while let Some(byte) = bytes.get(at) {
+        let digits = text.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(escaped) if *byte == b'%' => {
+                decoded.push(escaped);
+                at += 3;
+            }
+            Some(_) | None => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    decoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::Url;

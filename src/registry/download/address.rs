@@ -1,7 +1,7 @@
 //! The URL of a file, and the name that the file gets by it.
 
 use super::error::Error;
-use crate::registry::url::Url;
+use crate::registry::url::{Url, unescaped};
 
 /// The URL of a file, as a Dockerfile has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,25 +56,6 @@ impl Address {
         let is_name = !name.is_empty() && name != b"." && name != b".." && !name.contains(&0);
         if is_name { name.to_vec() } else { b"__unnamed__".to_vec() }
     }
-}
-
-/// Percent-decodes a path. What is no escape stays.
-fn unescaped(path: &str) -> Vec<u8> {
-    let (bytes, mut decoded, mut at) = (path.as_bytes(), Vec::new(), 0);
-    while let Some(byte) = bytes.get(at) {
-        let digits = path.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(escaped) if *byte == b'%' => {
-                decoded.push(escaped);
-                at += 3;
-            }
-            Some(_) | None => {
-                decoded.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    decoded
 }
 
 #[cfg(test)]
