@@ -3,7 +3,8 @@
 //! ```text
 //! page.rs     a Markdown text → its fenced blocks
 //! script.rs   blocks → acts: files to write, changes to make, commands to run
-//! session.rs  commands with what they print; question.rs: what a lesson asks before something happens
+//! session.rs  commands with what they print
+//! about.rs    what a lesson says of itself; question.rs: what it asks before something happens; task.rs: what is to be done
 //! fitting.rs  whether a line that was printed is the line that is shown
 //! change.rs   how a block changes a file
 //! digests.rs  ids and digests, which differ from machine to machine
@@ -13,6 +14,7 @@
 //!
 //! Begin with `script.rs`, which says what may stand in a page. Front ends show what is found; nothing here prints.
 
+mod about;
 mod change;
 mod digests;
 mod fitting;
@@ -23,6 +25,7 @@ mod room;
 mod script;
 mod session;
 mod shell;
+mod task;
 mod terminal;
 
 pub(crate) use digests::OnPages;

@@ -13,9 +13,10 @@ use super::digests::{self, Known, OnPages};
 use super::fitting::{align, fits, likened};
 use super::page::{Block, Mistake, Page};
 use super::room::{self, Room};
-use super::script::{Act, FileName, Task, acts};
+use super::script::{Act, FileName, acts};
 use super::session::{CTRL_C, Piece, Run, typed_at_prompt};
 use super::shell::{End, Outcome, Typing};
+use super::task::Task;
 use crate::progress::Interrupt;
 
 /// How a page is replayed.
@@ -143,7 +144,7 @@ impl Replayer<'_> {
                         self.run(run)?;
                     }
                 }
-                Act::Do { block, task } => {
+                Act::Do { block, task, solution } => {
                     if self.is_done(task)? {
                         let line = self.page.blocks[*block].line - 1;
                         self.trouble(
@@ -152,7 +153,7 @@ impl Replayer<'_> {
                             "",
                         );
                     }
-                    self.carry_out(&task.solution)?;
+                    self.carry_out(solution)?;
                     for run in &task.checks {
                         self.run(run)?;
                     }

@@ -41,12 +41,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::about::About;
 use super::page::{Block, Mistake, PREDICTION, Page, TASKS};
-use super::question;
+use super::question::Question;
 use super::session::{self, Run, is_session};
-
-/// The line that the solution of a task follows.
-const SOLUTION: &str = "Solution:";
+use super::task::Task;
 
 /// One thing that a page does.
 #[derive(Debug)]
@@ -60,15 +59,7 @@ pub(super) enum Act {
     /// The answer to a prediction is proven, when what was predicted has happened.
     Prove(Vec<Run>),
     /// A task is done.
-    Do { block: usize, task: Task },
-}
-
-/// A task, as it is checked and solved.
-#[derive(Debug)]
-pub(super) struct Task {
-    /// Print what is shown only when the task is done.
-    pub(super) checks: Vec<Run>,
-    pub(super) solution: Vec<Act>,
+    Do { block: usize, task: Task, solution: Vec<Act> },
 }
 
 /// The name of a file below the folder of a page.
@@ -87,51 +78,13 @@ impl FileName {
     }
 }
 
-impl Task {
-    /// Reads the task that a block is.
-    ///
-    /// # Errors
-    /// It has no check, no hint or no solution.
-    pub(super) fn read(page: &Page, number: usize) -> Result<Task, Mistake> {
-        let block = &page.blocks[number];
-        let place = block.line - 1;
-        let Some(offset) = block.lines.iter().position(|line| line.trim() == SOLUTION) else {
-            return Err(page.mistake(place, "this task has no solution", "it follows a line `Solution:`"));
-        };
-        let solution_line = block.line + offset;
-        let is_solution = |line: usize| line > solution_line;
-        let mut checks = Vec::new();
-        let mut hints = 0;
-        for (inner, block) in page.within(number).filter(|(_, block)| !is_solution(block.line)) {
-            match block.language.as_str() {
-                "check" => checks.extend(session::runs(page, inner, None, &mut None)?),
-                "hint" => hints += 1,
-                // Anything may illustrate what is to be done.
-                _ => {}
-            }
-        }
-        if checks.is_empty() {
-            let hint = "a block `check` has commands that print what is shown only when the task is done";
-            return Err(page.mistake(place, "this task has no check", hint));
-        }
-        if hints == 0 {
-            return Err(page.mistake(place, "this task has no hint", "write one in a block `hint`"));
-        }
-        let solution = acts_of(page, page.within(number).filter(|(_, block)| is_solution(block.line)))?;
-        if solution.is_empty() {
-            let hint = "a block of files, changes or commands after `Solution:` does the task";
-            return Err(page.mistake(solution_line, "this solution does nothing", hint));
-        }
-        Ok(Task { checks, solution })
-    }
-}
-
 /// What a page does.
 ///
 /// # Errors
 /// A block of output before the first command; a file that is not below the page's folder; a command that does not end; a task or a
-/// prediction that is not whole.
+/// prediction that is not whole; a lesson that does not say what it is.
 pub(super) fn acts(page: &Page) -> Result<Vec<Act>, Mistake> {
+    About::find(page)?;
     acts_of(page, page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none()))
 }
 
@@ -155,7 +108,7 @@ pub(super) fn acts_of<'p>(
         match (file, block.language.as_str()) {
             (_, PREDICTION) => predictions.push(Act::Prove(proof(page, number)?)),
             (_, language) if TASKS.contains(&language) => {
-                acts.push(Act::Do { block: number, task: Task::read(page, number)? });
+                acts.push(task(page, number)?);
             }
             (Some(file), "diff") => acts.push(Act::Change { file, block: number }),
             (None, "diff") => change = Some(number),
@@ -175,12 +128,26 @@ pub(super) fn acts_of<'p>(
     Ok(acts)
 }
 
+/// The task that a block is, and what does it.
+///
+/// # Errors
+/// As [`Task::read`]; the solution does nothing.
+fn task(page: &Page, number: usize) -> Result<Act, Mistake> {
+    let task = Task::read(page, number)?;
+    let solution = acts_of(page, page.within(number).filter(|(_, block)| block.line > task.solution_line))?;
+    if solution.is_empty() {
+        let hint = "a block of files, changes or commands after `Solution:` does the task";
+        return Err(page.mistake(task.solution_line, "this solution does nothing", hint));
+    }
+    Ok(Act::Do { block: number, task, solution })
+}
+
 /// The commands that prove a prediction.
 ///
 /// # Errors
-/// As [`question::check`]; there is no command.
+/// As [`Question::read`]; there is no command.
 pub(super) fn proof(page: &Page, number: usize) -> Result<Vec<Run>, Mistake> {
-    question::check(page, number)?;
+    Question::read(page, number)?;
     let mut proof = Vec::new();
     for (inner, _) in page.within(number) {
         proof.extend(session::runs(page, inner, None, &mut None)?);
@@ -206,8 +173,8 @@ mod tests {
             Act::Write { file, .. } => format!("write {}", file.path().display()),
             Act::Change { file, .. } => format!("change {}", file.path().display()),
             Act::Prove(proof) => format!("prove {}", proof[0].command),
-            Act::Do { task, .. } => {
-                format!("do {} {}", task.checks[0].command, task.solution.len())
+            Act::Do { task, solution, .. } => {
+                format!("do {} {}", task.checks[0].command, solution.len())
             }
             Act::Run(run) => format!(
                 "{}: {:?} {:?} {:?} {:?}",

@@ -13,28 +13,28 @@ const SESSIONS: [&str; 5] = ["console", "layerlab", "shell-session", "shellsessi
 const PERHAPS_SESSIONS: [&str; 6] = ["", "sh", "bash", "shell", "zsh", "docker"];
 
 /// A command, what is typed while it runs, and what is shown of its output.
-#[derive(Debug)]
-pub(super) struct Run {
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run {
     /// The line of the page, from 1.
-    pub(super) line: usize,
-    pub(super) command: String,
-    pub(super) input: Vec<String>,
-    pub(super) pieces: Vec<Piece>,
+    pub(crate) line: usize,
+    pub(crate) command: String,
+    pub(crate) input: Vec<String>,
+    pub(crate) pieces: Vec<Piece>,
     /// The block with the change that `edit FILE` is to make, and the file.
-    pub(super) edit: Option<(usize, String)>,
+    pub(crate) edit: Option<(usize, String)>,
     /// The exit code that it is shown to end with.
-    pub(super) status: Option<i32>,
+    pub(crate) status: Option<i32>,
 }
 
 /// The part of one block that belongs to one command.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) block: usize,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) block: usize,
     /// How many of the lines are the command itself.
-    pub(super) typed: usize,
-    pub(super) shown: Vec<String>,
+    pub(crate) typed: usize,
+    pub(crate) shown: Vec<String>,
     /// The line with the exit code, which nobody prints.
-    pub(super) status: Option<String>,
+    pub(crate) status: Option<String>,
 }
 
 /// What is typed at a prompt within a session, where a line shows one.

@@ -1,0 +1,113 @@
+//! A task: what is to be done, how it is seen to be done, hints, and what does it.
+
+use super::page::{Mistake, Page};
+use super::session::{self, Run};
+
+/// The line that the solution of a task follows.
+const SOLUTION: &str = "Solution:";
+/// The languages of the blocks that are parts of a task.
+const CHECK: &str = "check";
+const HINT: &str = "hint";
+
+/// A task as a page has it. The texts are Markdown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// What is to be done: all before the solution, without checks and hints.
+    pub(crate) description: String,
+    /// Print what is shown only when the task is done.
+    pub(crate) checks: Vec<Run>,
+    pub(crate) hints: Vec<String>,
+    pub(crate) solution: String,
+    /// The line of the page that the solution follows, from 1.
+    pub(super) solution_line: usize,
+}
+
+impl Task {
+    /// Reads the task that a block is.
+    ///
+    /// # Errors
+    /// It says nothing of what is to be done; it has no check, no hint or no solution.
+    pub(crate) fn read(page: &Page, number: usize) -> Result<Task, Mistake> {
+        let block = &page.blocks[number];
+        let place = block.line - 1;
+        let Some(offset) = block.lines.iter().position(|line| line.trim() == SOLUTION) else {
+            return Err(page.mistake(place, "this task has no solution", "it follows a line `Solution:`"));
+        };
+        let solution_line = block.line + offset;
+        let (before, after) = block.lines.split_at(offset);
+        let mut is_described = vec![true; before.len()];
+        let (mut checks, mut hints) = (Vec::new(), Vec::new());
+        for (inner, part) in page.within(number).filter(|(_, part)| part.line < solution_line) {
+            match part.language.as_str() {
+                CHECK => checks.extend(session::runs(page, inner, None, &mut None)?),
+                HINT => hints.push(part.lines.join("\n")),
+                // Anything may illustrate what is to be done.
+                _ => continue,
+            }
+            // With both fences.
+            let first = part.line - block.line - 1;
+            is_described[first..first + part.lines.len() + 2].fill(false);
+        }
+        if checks.is_empty() {
+            let hint = "a block `check` has commands that print what is shown only when the task is done";
+            return Err(page.mistake(place, "this task has no check", hint));
+        }
+        if hints.is_empty() {
+            return Err(page.mistake(place, "this task has no hint", "write one in a block `hint`"));
+        }
+        let description = before.iter().zip(is_described).filter(|(_, is_described)| *is_described);
+        let description = text_of(description.map(|(line, _)| line));
+        if description.is_empty() {
+            return Err(page.mistake(place, "this task does not say what is to be done", "write it before the check"));
+        }
+        Ok(Task { description, checks, hints, solution: text_of(after[1..].iter()), solution_line })
+    }
+}
+
+/// The text of some lines, where blank ones between them are one.
+fn text_of<'l>(lines: impl Iterator<Item = &'l String>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if !line.trim().is_empty() || !text.is_empty() && !text.ends_with("\n\n") {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Task, Mistake> {
+        Task::read(&Page::parse("page.md", &format!("# A\n\n````exercise\n{text}````\n")).unwrap(), 0)
+    }
+
+    #[test]
+    fn what_is_no_check_and_no_hint_says_what_is_to_be_done() {
+        let task = read(
+            "Do *it*:\n```text\nlike this\n```\n\n```check\n$ a\n1\n```\n\n```hint\nh\n```\n\n```hint\ni\n```\nThen rest.\nSolution:\n\n```sh\n$ b\n```\n",
+        )
+        .unwrap();
+        assert_eq!(task.description, "Do *it*:\n```text\nlike this\n```\n\nThen rest.");
+        assert_eq!(task.checks.iter().map(|run| run.command.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(task.hints, ["h", "i"]);
+        assert_eq!(task.solution, "```sh\n$ b\n```");
+    }
+
+    #[test]
+    fn a_task_is_whole() {
+        let message = |text: &str| read(text).unwrap_err().to_string();
+        let check = "```check\n$ a\n```\n";
+        let hint = "```hint\nh\n```\n";
+        assert_eq!(message("Do it.\n"), "page.md:3: this task has no solution");
+        assert_eq!(message(&format!("Do it.\n{hint}Solution:\n")), "page.md:3: this task has no check");
+        assert_eq!(message(&format!("Do it.\n{check}Solution:\n")), "page.md:3: this task has no hint");
+        assert_eq!(
+            message(&format!("{check}{hint}Solution:\n")),
+            "page.md:3: this task does not say what is to be done"
+        );
+    }
+}
