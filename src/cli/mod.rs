@@ -188,6 +188,9 @@ enum Command {
     Verify(lesson::verify::Verify),
     /// Explain an instruction, a word, the built-in base image, or a container as it is now
     Explain(explain::Explain),
+    /// Make questions and tasks of the blocks of lessons, for mdBook
+    #[command(name = "mdbook", hide = true)]
+    MdBook(lesson::mdbook::MdBook),
     /// The file server of the built-in web image
     #[command(hide = true)]
     ServeFiles(container::serve_files::ServeFiles),
@@ -346,6 +349,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Bundle(command) => command.run(&world()?),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Verify(command) => command.run(ui),
+        Command::MdBook(command) => command.run(ui),
         Command::Explain(command) => command.run(world, ui),
     }
 }

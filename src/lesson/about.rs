@@ -10,7 +10,7 @@
 use super::page::{Mistake, Page};
 
 /// The language of the block.
-const ABOUT: &str = "lesson";
+pub(crate) const ABOUT: &str = "lesson";
 const HINT: &str = "a lesson has the lines `clears up: ONE; ANOTHER` and `minutes: 20`";
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,14 +28,20 @@ mod shell;
 mod task;
 mod terminal;
 
+pub(crate) use about::{ABOUT, About};
 pub(crate) use digests::OnPages;
-pub(crate) use page::Page;
+pub(crate) use page::{Block, Mistake, PREDICTION, Page, TASKS};
+pub(crate) use question::{Answer, Question};
 pub(crate) use replay::{Error, Options, Replay, replay};
+pub(crate) use task::Task;
 
 use crate::limits::Limit;
 
 /// The size of a page.
 pub(crate) const PAGE: Limit = Limit::bytes("page", "LAYERLAB_MAX_PAGE", 4 << 20);
+
+/// The size of a book with all its pages.
+pub(crate) const BOOK: Limit = Limit::bytes("book", "LAYERLAB_MAX_BOOK", 64 << 20);
 
 /// The name of the file that a lesson is, in its folder.
 const LESSON: &str = "lesson.md";

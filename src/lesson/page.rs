@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 
 /// The languages of blocks that ask the learner something.
-pub(super) const PREDICTION: &str = "predict";
-pub(super) const TASKS: [&str; 2] = ["exercise", "challenge"];
+pub(crate) const PREDICTION: &str = "predict";
+pub(crate) const TASKS: [&str; 2] = ["exercise", "challenge"];
 
 /// A text with the blocks that are in it.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Page {
     }
 
     /// The blocks that are parts of a task, with their numbers.
-    pub(super) fn within(&self, task: usize) -> impl Iterator<Item = (usize, &Block)> {
+    pub(crate) fn within(&self, task: usize) -> impl Iterator<Item = (usize, &Block)> {
         self.blocks.iter().enumerate().filter(move |(_, block)| block.within == Some(task))
     }
 
@@ -99,6 +99,22 @@ impl Page {
             let block = &self.blocks[*number];
             let new = new.iter().map(|line| format!("{}{line}", block.margin).trim_end().to_owned());
             lines.splice(block.line - 1..block.line - 1 + block.lines.len(), new);
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// The text with other lines in the place of some whole blocks, with their fences, by their numbers.
+    pub(crate) fn with_others(&self, others: &BTreeMap<usize, Vec<String>>) -> String {
+        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
+        for (number, new) in others.iter().rev() {
+            let block = &self.blocks[*number];
+            let opening = block.line - 2;
+            // The mark of a list stands before the first line.
+            let mark: String = lines[opening].chars().take(block.margin.chars().count()).collect();
+            let margins = std::iter::once(mark.as_str()).chain(std::iter::repeat(block.margin.as_str()));
+            let new: Vec<String> =
+                margins.zip(new).map(|(margin, line)| format!("{margin}{line}").trim_end().to_owned()).collect();
+            lines.splice(opening..opening + block.lines.len() + 2, new);
         }
         lines.join("\n") + "\n"
     }
@@ -209,6 +225,13 @@ mod tests {
         let page = parse("- b\n  ```console\n  $ a\n  old\n  ```\nend\n");
         let new = BTreeMap::from([(0, vec!["$ a".to_owned(), String::new(), "new".to_owned()])]);
         assert_eq!(page.with(&new), "- b\n  ```console\n  $ a\n\n  new\n  ```\nend\n");
+    }
+
+    #[test]
+    fn blocks_give_way_to_other_lines() {
+        let page = parse("a\n- ```sh\n  1\n  ```\n\n```sh\n```\nb\n");
+        let new = BTreeMap::from([(0, vec!["c".to_owned(), String::new(), "d".to_owned()]), (1, Vec::new())]);
+        assert_eq!(page.with_others(&new), "a\n- c\n\n  d\n\nb\n");
     }
 
     #[test]

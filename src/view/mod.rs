@@ -6,10 +6,11 @@
 //! `live` and `frame` are the lines that move. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
 //! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed, `files` what ls(1) says of a
-//! file. Begin with
+//! file, `chapter` a lesson as a chapter of a book. Begin with
 //! `progress.rs`.
 
 mod base64;
+pub(crate) mod chapter;
 pub(crate) mod classic;
 pub(crate) mod debugger;
 pub(crate) mod deeds;

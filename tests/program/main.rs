@@ -28,6 +28,7 @@ mod lessons;
 mod limits;
 mod load;
 mod managers;
+mod mdbook;
 mod mistakes;
 mod modes;
 mod mounts;
