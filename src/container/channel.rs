@@ -31,6 +31,7 @@ use super::error::Failure;
 use super::supervision::Supervision;
 use crate::link::{Link, Listener};
 
+// ANCHOR: words
 /// What we are told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Word {
@@ -48,6 +49,7 @@ pub(super) enum Word {
     /// As waitpid(2) writes it.
     Ended(i32),
 }
+// ANCHOR_END: words
 
 /// What we tell.
 #[derive(Debug, Serialize, Deserialize)]

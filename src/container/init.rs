@@ -10,6 +10,7 @@ use super::execute::{Left, Setup};
 use super::operation::Phase;
 use super::plan::Plan;
 
+// ANCHOR: become_command
 /// Runs as the first process. Comes back only with a failure.
 pub(super) fn become_command(plan: &Plan, ends: &Ends, left: &mut Left) -> Failure {
     let mut setup = Setup::new(&plan.identity, Some(ends));
@@ -22,3 +23,4 @@ pub(super) fn become_command(plan: &Plan, ends: &Ends, left: &mut Left) -> Failu
     let failed = rooted.and_then(|()| plan.of(Phase::Leaving).try_for_each(|operation| setup.execute(operation)));
     failed.err().unwrap_or_else(|| Failure::call("the plan has no command", Errno::ENOEXEC))
 }
+// ANCHOR_END: become_command

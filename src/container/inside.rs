@@ -55,11 +55,13 @@ impl Root {
         found.st_dev == self.device
     }
 
+    // ANCHOR: find
     /// Opens what `path` leads to, with the rights that this process has now.
     pub(crate) fn find(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         patiently(|| openat2(&self.directory, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve)))
     }
+    // ANCHOR_END: find
 }
 
 /// Opens `path` below `directory` to name it only. No symbolic link is followed.

@@ -77,6 +77,7 @@ impl IdMap {
     }
 }
 
+// ANCHOR: enter
 /// Enters a new user namespace and becomes its root. The process has one thread.
 ///
 /// The order: make the namespace; have the ids mapped; only then become 0, because an id that is not mapped can't be taken.
@@ -100,6 +101,7 @@ pub(super) fn enter(map: &IdMap, have_mapped: impl FnOnce() -> bool) -> Result<(
     }
     become_root()
 }
+// ANCHOR_END: enter
 
 /// Joins a user namespace that the helpers have mapped, and becomes its root. The process has one thread.
 pub(super) fn join(namespace: &OwnedFd) -> Result<(), Failure> {

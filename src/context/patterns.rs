@@ -147,6 +147,7 @@ impl Patterns {
         own.matched.clear();
         let mut excluded = false;
         let mut decisive = None;
+        // ANCHOR: decide
         for (index, pattern) in self.list.iter().enumerate() {
             // An exclusion can't exclude twice, and an exception has nothing to bring back. It can for what lies below, so it is
             // looked at all the same; only, what is wrong with it is an error where it decides.
@@ -166,6 +167,7 @@ impl Patterns {
             }
         }
         Ok(decisive)
+        // ANCHOR_END: decide
     }
 
     /// Says whether an exception could bring back something below `directory`, which is excluded.

@@ -279,6 +279,7 @@ impl Output {
     }
 }
 
+// ANCHOR: settled
 /// Whether the file's last change lies so far before `started` that a later one must show.
 fn is_settled(identity: &FileIdentity, started: SystemTime) -> bool {
     let Ok(started) = started.duration_since(UNIX_EPOCH) else {
@@ -291,6 +292,7 @@ fn is_settled(identity: &FileIdentity, started: SystemTime) -> bool {
     };
     before(identity.modified()) && before(identity.changed())
 }
+// ANCHOR_END: settled
 
 fn put_attributes(xattrs: &Xattrs, bytes: &mut Vec<u8>) {
     for (name, value) in xattrs.iter() {

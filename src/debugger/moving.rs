@@ -128,6 +128,7 @@ pub(super) fn go_back_to(work: &mut Work, count: usize) -> Result<Stopped, Error
     Ok(Stopped { reason: Reason::Step, position: position(work) })
 }
 
+// ANCHOR: go
 pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Stopped, Error> {
     work.look_again();
     work.machine()?;
@@ -149,7 +150,9 @@ pub(super) fn go(work: &mut Work, goal: Goal, sink: &mut Sink<'_>) -> Result<Sto
     };
     Ok(Stopped { reason, position: position(work) })
 }
+// ANCHOR_END: go
 
+// ANCHOR: arrived
 /// Whether a motion that began at a position has come to its end. No breakpoint stops where it began.
 fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Error> {
     let machine = work.machine()?;
@@ -164,6 +167,7 @@ fn arrived(work: &Work, goal: Goal, begin: usize) -> Result<Option<Reason>, Erro
         Goal::Stage | Goal::End => Ok(work.breakpoints.before_next(machine)?.map(Reason::Breakpoint)),
     }
 }
+// ANCHOR_END: arrived
 
 /// Takes the step under way to its end. Gives why it did not come there.
 pub(super) fn take(work: &mut Work, at_miss: OnMiss, sink: &mut Sink<'_>) -> Result<Option<Reason>, Error> {

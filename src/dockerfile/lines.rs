@@ -34,6 +34,7 @@ pub(super) struct LogicalLine {
 }
 
 impl LogicalLine {
+    // ANCHOR: span
     /// The place in the file of a range of the text.
     pub(crate) fn span(&self, range: Range<usize>) -> Span {
         let start = self.source_offset(range.start);
@@ -41,12 +42,15 @@ impl LogicalLine {
         let end = if range.end > range.start { self.source_offset(range.end - 1) + 1 } else { start };
         Span::new(start, end)
     }
+    // ANCHOR_END: span
 
+    // ANCHOR: source-offset
     fn source_offset(&self, offset: usize) -> usize {
         let after = self.pieces.partition_point(|(in_text, _)| *in_text <= offset);
         let (in_text, in_source) = self.pieces[after.saturating_sub(1)];
         in_source + (offset - in_text)
     }
+    // ANCHOR_END: source-offset
 
     /// Adds text that begins at a place of the file.
     fn push(&mut self, text: &str, source: usize) {

@@ -127,6 +127,7 @@ fn read(source: &SourceFile, limits: &Limits, meant: Meant, check: Option<Check>
             nodes.push(Node::Unreadable(statement.unreadable()));
             break;
         }
+        // ANCHOR: understand
         let understood = understand(&statement, previous.as_ref(), &mut diagnostics);
         diagnostics.extend(place.check(&understood, &statement));
         nodes.push(match understood {
@@ -137,6 +138,7 @@ fn read(source: &SourceFile, limits: &Limits, meant: Meant, check: Option<Check>
                 Node::Unreadable(statement.unreadable())
             }
         });
+        // ANCHOR_END: understand
         keywords.push(statement.keyword.clone());
         previous = Some(statement);
     }

@@ -78,6 +78,7 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name != b"." && name != b".." && !name.eq_ignore_ascii_case(b".git")
 }
 
+// ANCHOR: write
 /// Writes the files of a commit below a folder. Its tree has been looked through.
 ///
 /// # Errors
@@ -99,6 +100,7 @@ pub(super) fn write(git: &Git<'_>, commit: &str, below: &TreePath, writer: &mut 
         Ok(())
     })
 }
+// ANCHOR_END: write
 
 #[cfg(test)]
 mod tests {

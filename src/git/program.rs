@@ -86,6 +86,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ),
 ];
 
+// ANCHOR: settings
 const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
@@ -103,6 +104,7 @@ const SETTINGS: &[&str] = &[
     "init.defaultBranch=main",
     "tar.umask=0022",
 ];
+// ANCHOR_END: settings
 
 /// How `git` is called for one repository.
 pub(super) struct Git<'g> {

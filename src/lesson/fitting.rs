@@ -29,6 +29,7 @@ pub(super) fn fits(shown: &str, printed: &str) -> bool {
     rest.ends_with(last)
 }
 
+// ANCHOR: align
 /// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed.
 pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, usize)>> {
     let is_any = |line: &String| line.trim() == ANYTHING.to_string();
@@ -52,6 +53,7 @@ pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, 
     }
     shown[at..].iter().all(is_any).then_some(pairs)
 }
+// ANCHOR_END: align
 
 /// The lines that were printed, as they would be shown: each that fits a line of the page in that line's form.
 pub(super) fn likened(

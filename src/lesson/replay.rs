@@ -163,6 +163,7 @@ impl Replayer<'_> {
         Ok(())
     }
 
+    // ANCHOR: is-done
     /// Whether the checks of a task print what they print when it is done.
     fn is_done(&mut self, task: &Task) -> io::Result<bool> {
         for run in &task.checks {
@@ -177,6 +178,7 @@ impl Replayer<'_> {
         }
         Ok(true)
     }
+    // ANCHOR_END: is-done
 
     fn trouble(&mut self, line: usize, message: impl Into<String>, output: &str) {
         self.troubles.push(Trouble { line, message: message.into(), output: output.to_owned() });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::State;
 use crate::cache::{CacheKey, Ingredients, Listing, Roots};
 
+// ANCHOR: intent
 /// What an instruction comes to in a state.
 #[derive(Clone, Debug)]
 pub(super) struct Intent {
@@ -22,6 +23,7 @@ pub(super) struct Intent {
     /// The instruction after expansion, where that differs from the text.
     pub(crate) expanded: Option<String>,
 }
+// ANCHOR_END: intent
 
 impl Intent {
     /// Something that depends on no listed files, and that no variable changes.

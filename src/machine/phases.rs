@@ -41,6 +41,7 @@ pub(super) enum Progress {
     Written(Written),
 }
 
+// ANCHOR: answered
 /// A step that the cache has answered about. `R` is what there is of it where the cache does not have it.
 pub(super) enum Answered<R> {
     /// FROM has no key.
@@ -57,6 +58,7 @@ pub(super) type Executed = Answered<Unwritten>;
 
 /// A step with its layer in the store, if it has one.
 pub(super) type Written = Answered<Made>;
+// ANCHOR_END: answered
 
 /// What there is to make a layer of.
 pub(super) enum Unwritten {
@@ -139,6 +141,7 @@ impl<R> Answered<R> {
         }
     }
 
+    // ANCHOR: miss
     /// The next phase, which has something to do only where the cache does not have the step.
     fn miss<N>(self, next: impl FnOnce(&Planned, R) -> Result<N, Error>) -> Result<Answered<N>, Error> {
         Ok(match self {
@@ -150,6 +153,7 @@ impl<R> Answered<R> {
             }
         })
     }
+    // ANCHOR_END: miss
 }
 
 impl Answered<()> {

@@ -27,6 +27,7 @@ pub(super) fn find_target(stages: &[Stage], names: &StageNames, wanted: Option<&
     })
 }
 
+// ANCHOR: order
 /// The stages that the target needs, each after its own needs.
 pub(super) fn order(stages: &[Stage], target: usize) -> Vec<usize> {
     let mut needed = BTreeSet::from([target]);
@@ -46,3 +47,4 @@ pub(super) fn order(stages: &[Stage], target: usize) -> Vec<usize> {
     // A stage only ever needs earlier ones, so ascending order is an order of dependence.
     needed.into_iter().collect()
 }
+// ANCHOR_END: order

@@ -15,6 +15,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::zone::Zone;
 
+// ANCHOR: target
 /// Whose word it is that a request goes where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
@@ -36,6 +37,7 @@ impl Target {
             Target::Followed => zone == Zone::Public || zone == home && zone != Zone::Metadata,
         }
     }
+    // ANCHOR_END: target
 }
 
 /// An address was found where none may be.

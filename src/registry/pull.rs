@@ -224,6 +224,7 @@ impl Pull<'_> {
         Ok(config)
     }
 
+    // ANCHOR: layers
     /// Has the layers brought, some at a time, each once.
     fn layers(&self, layers: &[Layer]) -> Result<(), Error> {
         let mut seen = HashSet::new();
@@ -242,6 +243,7 @@ impl Pull<'_> {
         missing.sort_by_key(|layer| Reverse(layer.descriptor.size));
         hands::each(missing, || self.session.end(), |layer| self.layer(layer))
     }
+    // ANCHOR_END: layers
 
     /// Brings one layer, and expands it.
     fn layer(&self, layer: &Layer) -> Result<(), Error> {

@@ -166,6 +166,7 @@ enum There {
 }
 
 impl Push<'_> {
+    // ANCHOR: all
     fn all(&self, root: &Document, tag: &str) -> Result<Descriptor, Error> {
         let images = root.images();
         let mut seen = HashSet::new();
@@ -189,6 +190,7 @@ impl Push<'_> {
         }
         self.document(root, Some(tag), &lock(&sent))
     }
+    // ANCHOR_END: all
 
     /// The layers of an image, the uppermost first as with Docker.
     fn shown<'l>(&self, manifest: &'l Manifest) -> Vec<Shown<'l>> {

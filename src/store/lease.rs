@@ -93,6 +93,7 @@ impl Lease {
         Ok(lease)
     }
 
+    // ANCHOR: hold
     /// From now on a thing stays until the lease ends, if it is there. `kind` is what it is read as, where it is a document.
     pub(crate) fn hold(&self, digest: &Digest, kind: Option<DocumentKind>) {
         let mut held = self.held();
@@ -111,6 +112,7 @@ impl Lease {
             Err(_) => held.everything = true,
         }
     }
+    // ANCHOR_END: hold
 
     /// Waits until nobody else is writing anything down, and keeps everybody from it until the value is dropped. What this lease itself
     /// holds is given up: the caller says what stays.

@@ -5,6 +5,7 @@ use std::io;
 use super::screen::Screen;
 use crate::machine::Event;
 
+// ANCHOR: view
 /// Something that shows events.
 pub(crate) trait View {
     /// Shows one event on `out`.
@@ -13,3 +14,4 @@ pub(crate) trait View {
     /// What writing says.
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()>;
 }
+// ANCHOR_END: view

@@ -28,6 +28,7 @@ impl Ids {
         [self.real, self.effective, self.saved].contains(&id)
     }
 
+    // ANCHOR: set
     /// setuid(2), setgid(2).
     fn set(self, id: u32, power: Power) -> Result<Ids, Errno> {
         match power {
@@ -36,6 +37,7 @@ impl Ids {
             Power::None => Err(Errno::EPERM),
         }
     }
+    // ANCHOR_END: set
 
     /// setreuid(2), setregid(2).
     fn set_two(self, real: u32, effective: u32, power: Power) -> Result<Ids, Errno> {
@@ -118,6 +120,7 @@ impl Credentials {
         if is_in_container && self.user.effective == 0 { Power::Full } else { Power::None }
     }
 
+    // ANCHOR: may-give
     /// Whether a file of this owner may be given to another one, see chown(2).
     pub(crate) fn may_give(&self, owner: (u32, u32), wanted: (u32, u32), power: Power) -> bool {
         if power == Power::Full {
@@ -129,6 +132,7 @@ impl Credentials {
         let group = wanted.1 == KEEP || (is_owner && is_member(wanted.1));
         user && group
     }
+    // ANCHOR_END: may-give
 }
 
 #[cfg(test)]

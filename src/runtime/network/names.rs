@@ -20,6 +20,7 @@ pub(super) enum Outcome {
     Ignore,
 }
 
+// ANCHOR: directory
 /// What those who ask may know.
 pub(super) trait Directory {
     /// The addresses of a container; none: there is no container of this name.
@@ -27,6 +28,7 @@ pub(super) trait Directory {
     /// The name of the container that has an address.
     fn name(&self, address: IpAddr) -> Option<String>;
 }
+// ANCHOR_END: directory
 
 /// So long is an answer good: containers come and go.
 const SECONDS: u32 = 1;

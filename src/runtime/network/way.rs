@@ -75,6 +75,7 @@ impl Way {
         Way::here(identity)
     }
 
+    // ANCHOR: way
     /// The way out that networks have on this machine.
     pub(crate) fn here(identity: &Identity) -> Way {
         if !identity.in_user_namespace() {
@@ -97,6 +98,7 @@ impl Way {
             ))),
         }
     }
+    // ANCHOR_END: way
 }
 
 impl Way {
