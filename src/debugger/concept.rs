@@ -43,9 +43,9 @@ const BASE: Concept = Concept {
     keyword: "base",
     heading: "base image: what a stage begins with",
     text: "The base image is the one that FROM names: a stage begins with its layers and its configuration, and what\n\
-           the stage adds lies on top. `FROM scratch` begins with nothing. Layerlab downloads no images: a base\n\
-           image is one that you built or loaded, or a built-in one that stands in for it. In a shell,\n\
-           `layerlab explain base` lists what the built-in one is made of.",
+           the stage adds lies on top. `FROM scratch` begins with nothing. An image that is not in the store is\n\
+           pulled from its registry, unless a built-in one stands in for it. In a shell, `layerlab explain base`\n\
+           lists what the built-in one is made of.",
     example: "layers",
 };
 

@@ -141,10 +141,13 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
+    /// A build begins.
     BuildStarted {
+        /// Its number: `layerlab builds` lists it.
         build: u64,
         dockerfile: String,
         context: String,
+        /// Steps that are known so far: the base image may add some.
         steps: usize,
         stages: usize,
     },
@@ -152,18 +155,15 @@ pub enum EventKind {
     ContextLoaded {
         files: u64,
         bytes: u64,
+        /// Files and folders that the ignore file leaves out.
         excluded: u64,
     },
     /// A shared cache may be used: how many steps it has.
-    CacheImported {
-        from: String,
-        steps: usize,
-    },
+    CacheImported { from: String, steps: usize },
+    /// A step begins; its `label` comes with it.
     StepStarted,
     /// The instruction after expansion, where variables made something of it.
-    Expanded {
-        instruction: String,
-    },
+    Expanded { instruction: String },
     /// An image came from a registry.
     Pulled {
         image: String,
@@ -176,10 +176,7 @@ pub enum EventKind {
         layers: Arc<[(Digest, Stage)]>,
     },
     /// A name means what the user has it stand for: `--build-context`.
-    NamedContext {
-        name: String,
-        stands_for: String,
-    },
+    NamedContext { name: String, stands_for: String },
     /// The file of a URL was asked for.
     Downloaded {
         /// Without its query, which may be a secret.
@@ -190,16 +187,9 @@ pub enum EventKind {
         is_new: bool,
     },
     /// FROM found its image.
-    Resolved {
-        image: String,
-        digest: Option<Digest>,
-        layers: usize,
-        bytes: u64,
-        stands_in_for: Option<String>,
-    },
-    Decided {
-        decision: Decision,
-    },
+    Resolved { image: String, digest: Option<Digest>, layers: usize, bytes: u64, stands_in_for: Option<String> },
+    /// The cache has answered.
+    Decided { decision: Decision },
     /// A layer came from a shared cache.
     LayerFetched {
         from: String,
@@ -208,48 +198,51 @@ pub enum EventKind {
         bytes: u64,
     },
     /// A process starts in a container of this id.
-    ContainerStarted {
-        id: String,
-        command: Vec<String>,
-    },
+    ContainerStarted { id: String, command: Vec<String> },
+    /// A program has written something.
     #[serde(skip)]
     Output {
         stream: Stream,
         /// As the program wrote them: a piece may begin and end inside a character.
         bytes: Arc<[u8]>,
     },
+    /// The process has ended, and its container with it.
     ContainerEnded {
         id: String,
+        /// The exit code; 128 and the number of a signal that killed it.
         status: i32,
     },
+    /// What a step has changed.
     #[serde(skip)]
-    Changed {
-        changes: Changes,
-        config: Arc<[ConfigChange]>,
-    },
+    Changed { changes: Changes, config: Arc<[ConfigChange]> },
+    /// A step is done, and its result kept.
     Committed {
+        /// `null` where no file changed.
         layer: Option<Layer>,
+        /// The identity of the state; of the last step, the id of the image.
         state: Digest,
         outcome: Done,
         milliseconds: u64,
     },
-    StepFailed {
-        message: String,
-    },
+    /// A step could not be done.
+    StepFailed { message: String },
     /// Somebody wished that the step should stop. It was not tried, and can be begun again.
     StepStopped,
+    /// Something is suspicious, and stops nothing.
     Warning(Warning),
+    /// The image is in the store.
     BuildFinished {
+        /// Its id: the digest of its configuration.
         image: Digest,
         manifest: Digest,
         steps: usize,
+        /// How many steps were hits.
         cached: usize,
         ran: usize,
         milliseconds: u64,
     },
-    Tagged {
-        reference: String,
-    },
+    /// The image has a name.
+    Tagged { reference: String },
     /// Steps went to a shared cache.
     CacheExported {
         to: String,

@@ -50,13 +50,17 @@ enum Kind<'e> {
 enum Written<'e> {
     Output {
         stream: Stream,
+        /// As text.
         bytes: Cow<'e, str>,
+        /// The exact bytes, where they are no text.
         #[serde(skip_serializing_if = "Option::is_none")]
         base64: Option<String>,
     },
     Changed {
+        /// Files; empty where there are too many to be listed.
         #[serde(serialize_with = "paths")]
         changes: &'e Changes,
+        /// Settings of the image.
         config: &'e [ConfigChange],
     },
 }

@@ -2,5 +2,6 @@
 
 mod book;
 mod code;
+mod reference;
 mod rooms;
 mod tidy;

@@ -168,7 +168,7 @@ pub struct Add {
     pub checksum: Option<Word>,
     /// Whether `.git` of a repository is kept.
     pub keep_git_dir: Option<bool>,
-    /// Whether archives are unpacked; `None` leaves it to the kind of source.
+    /// Whether archives are unpacked. Where nothing is said, those of the context are, and downloads are not.
     pub unpack: Option<bool>,
 }
 
@@ -265,12 +265,17 @@ pub enum Healthcheck {
     /// The check of the base image is switched off.
     None,
     Check {
+        /// What checks it: exit code 0 says that it is well.
         command: Command,
-        /// A duration that is not given, or zero, leaves the default to the runtime.
+        /// From the end of a check to the next one. A duration that is not given, or zero, leaves the default to the runtime.
         interval: Option<Duration>,
+        /// How long a check may take.
         timeout: Option<Duration>,
+        /// How long the program has to begin: failures do not count meanwhile.
         start_period: Option<Duration>,
+        /// The interval in that time.
         start_interval: Option<Duration>,
+        /// How many failures in a row make it unhealthy.
         retries: Option<u32>,
     },
 }
