@@ -4,6 +4,8 @@
 //! sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands for anything in its line, and alone in a line for any
 //! number of lines.
 
+use std::collections::VecDeque;
+
 use super::digests;
 
 /// Stands for anything.
@@ -54,6 +56,35 @@ pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, 
     shown[at..].iter().all(is_any).then_some(pairs)
 }
 // ANCHOR_END: align
+
+/// What was printed, with the lines of layers (`6c40cc604d8e: Pull complete`) in the order in which they are shown: layers come and go in any order.
+/// `named` is a line of the page with the ids that were printed.
+pub(super) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str) -> String) -> Vec<String> {
+    let is_of_a_layer = |line: &&String| {
+        line.split_once(": ").is_some_and(|(id, _)| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let mut wanted: VecDeque<&String> = shown.iter().filter(is_of_a_layer).collect();
+    let mut arranged = Vec::with_capacity(printed.len());
+    for lines in printed.chunk_by(|one, next| is_of_a_layer(&one) && is_of_a_layer(&next)) {
+        if !lines.iter().all(|line| is_of_a_layer(&line)) {
+            arranged.extend_from_slice(lines);
+            continue;
+        }
+        let here: Vec<&String> = wanted.drain(..wanted.len().min(lines.len())).collect();
+        let mut left: Vec<&String> = lines.iter().collect();
+        // A line of a layer that is known is that one; any other line that fits may be in its place, and what does not fit is left.
+        let mut take = |is: &dyn Fn(&str) -> bool| left.iter().position(|line| is(line)).map(|at| left.remove(at));
+        let mut places: Vec<Option<&String>> = here.iter().map(|shown| take(&|line| line == named(shown))).collect();
+        for (place, shown) in places.iter_mut().zip(here) {
+            *place = place.or_else(|| take(&|line| fits(shown, line)));
+        }
+        for place in places {
+            arranged.extend(place.or_else(|| take(&|_| true)).cloned());
+        }
+        arranged.extend(left.into_iter().cloned());
+    }
+    arranged
+}
 
 /// The lines that were printed, as they would be shown: each that fits a line of the page in that line's form.
 pub(super) fn likened(
@@ -185,6 +216,18 @@ mod tests {
         let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
         let found = likened(&lines("a …|b"), &lines("x|a 1"), |shown, _| shown.to_owned(), str::to_owned);
         assert_eq!(found, lines("x|a …"));
+    }
+
+    #[test]
+    fn layers_come_in_any_order() {
+        let (a, b, c) = ("aaaaaaaaaaaa: Pushed", "bbbbbbbbbbbb: Pushed", "cccccccccccc: Mounted from x");
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let arranged = |shown: &[&str], printed: &[&str]| arranged(&lines(shown), &lines(printed), str::to_owned);
+        assert_eq!(arranged(&["x", a, b, c], &["x", c, b, a, "y"]), lines(&["x", a, b, c, "y"]));
+        // On another machine all ids are others.
+        let (d, e, f) = ("dddddddddddd: Pushed", "eeeeeeeeeeee: Pushed", "ffffffffffff: Mounted from x");
+        assert_eq!(arranged(&[c, a, b], &[d, f, e]), lines(&[f, d, e]));
+        assert_eq!(arranged(&[a], &[b, c]), lines(&[b, c]));
     }
 
     #[test]

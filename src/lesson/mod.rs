@@ -9,6 +9,7 @@
 //! change.rs   how a block changes a file
 //! digests.rs  ids and digests, which differ from machine to machine
 //! room.rs     a fresh folder with an empty home; shell.rs and terminal.rs: where commands are typed
+//! hub.rs      what stands in for Docker Hub
 //! replay.rs   a page's acts, carried out; how the page would have to look
 //! ```
 //!
@@ -18,6 +19,7 @@ mod about;
 mod change;
 mod digests;
 mod fitting;
+mod hub;
 mod page;
 mod question;
 mod replay;

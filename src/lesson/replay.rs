@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::change::changed;
 use super::digests::{self, Known, OnPages};
-use super::fitting::{align, fits, likened};
+use super::fitting::{align, arranged, fits, likened};
 use super::page::{Block, Mistake, Page};
 use super::room::{self, Room};
 use super::script::{Act, FileName, acts};
@@ -88,7 +88,7 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
     let is_lesson = path.file_name().is_some_and(|name| name == super::LESSON);
     let room = if is_lesson {
         let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let room = Room::new(&[])?;
+        let mut room = Room::new(&[])?;
         room.furnish(folder)?;
         room
     } else {
@@ -275,6 +275,7 @@ impl Replayer<'_> {
     /// Compares a piece with what was printed, and notes how it would have to look.
     fn compare(&mut self, piece: &Piece, printed: &[String]) {
         let (typed, shown) = piece.shown.split_at(piece.typed);
+        let printed = &arranged(shown, printed, |line| self.known.as_printed(line));
         let (found, updated) = match align(shown, printed) {
             Some(pairs) => {
                 let mut updated = shown.to_vec();

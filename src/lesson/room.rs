@@ -5,6 +5,7 @@
 //! home/                       images, containers, volumes: nothing of the user's own
 //! logins/                     what `login` remembers
 //! bin/layerlab  bin/docker    links to this program
+//! hub/                        what stands in for Docker Hub has, where the page brings it
 //! control/                    the file of the command that runs, its input, its editor
 //! ```
 //!
@@ -17,12 +18,16 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::hub::Hub;
 use super::shell::{Outcome, Shell, Typing};
 use crate::diagnostic::Explained;
 use crate::errno;
 
 /// The most that is copied for a page, in bytes.
 const MOST_COPIED: u64 = 64 << 20;
+
+/// The folder of a lesson with what its Docker Hub has.
+const HUB: &str = "hub";
 
 /// Why there is no room for a page.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +59,7 @@ impl Explained for Error {
 pub(crate) struct Room {
     folder: tempfile::TempDir,
     shell: Option<Shell>,
+    hub: Option<Hub>,
 }
 
 impl Room {
@@ -68,7 +74,7 @@ impl Room {
         };
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
-        let room = Room { folder: folder.map_err(failed("can't make a folder in", &parent))?, shell: None };
+        let room = Room { folder: folder.map_err(failed("can't make a folder in", &parent))?, shell: None, hub: None };
         for name in ["work", "home", "logins", "bin", "control"] {
             let path = room.path(name);
             std::fs::create_dir(&path).map_err(failed("can't make", &path))?;
@@ -90,20 +96,32 @@ impl Room {
         Ok(room)
     }
 
-    /// Copies what is in a folder into the folder where commands are typed.
+    /// Copies what is in a lesson's folder into the folder where commands are typed, and starts the registry that it brings.
     ///
     /// # Errors
-    /// As [`Room::new`].
-    pub(crate) fn furnish(&self, folder: &Path) -> Result<(), Error> {
+    /// As [`Room::new`]; an image for the registry that can't be built.
+    pub(crate) fn furnish(&mut self, folder: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
         let mut left = MOST_COPIED;
         for entry in std::fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
+            if name == HUB {
+                self.open_hub(&folder.join(name))?;
+                continue;
+            }
             copy(&folder.join(&name), &self.path("work").join(&name), &mut left).map_err(|error| match error {
                 Some(source) => failed(source),
                 None => Error::TooLarge(folder.to_owned()),
             })?;
         }
+        Ok(())
+    }
+
+    fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
+        let failed = |source| Error::Io { what: "can't offer what is in", path: shelves.to_owned(), source };
+        let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves).map_err(failed)?;
+        std::fs::write(self.path("home/registries.toml"), hub.settings()).map_err(failed)?;
+        self.hub = Some(hub);
         Ok(())
     }
 
@@ -150,7 +168,9 @@ impl Room {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
         let editor = format!("sh {}", self.path("control/editor").display());
-        vec![
+        // Where the page brings a registry, nothing else is asked.
+        let pull = self.hub.as_ref().map(|_| ("LAYERLAB_PULL", "missing".into()));
+        let mut variables = vec![
             // A folder with a `:` in its name can't be in the list.
             ("PATH", paths.unwrap_or(path)),
             ("LAYERLAB_HOME", self.path("home").into()),
@@ -158,7 +178,9 @@ impl Room {
             ("REGISTRY_AUTH_FILE", self.path("logins/auth.json").into()),
             ("VISUAL", editor.into()),
             ("LC_ALL", "C.UTF-8".into()),
-        ]
+        ];
+        variables.extend(pull);
+        variables
     }
 
     /// The ids of what has come and gone here, such as containers: chance makes them, unlike the digests of what is in the store.

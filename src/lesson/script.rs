@@ -37,6 +37,8 @@
 //!
 //! A `challenge` is an exercise without a recipe: it looks the same. What counts is the state that is reached, never what was typed.
 //!
+//! The folder `hub` beside a lesson says what Docker Hub has while it runs (`hub.rs`).
+//!
 //! A line `^C` in an output is where Ctrl-C is pressed; a last line `? 3` says that the command ends with exit code 3.
 
 use std::path::{Component, Path, PathBuf};

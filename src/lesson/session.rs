@@ -5,6 +5,10 @@ use super::page::{Block, Mistake, Page};
 /// What the prompts of sessions look like at which a page types.
 const DEBUGGER: &str = "(layerlab) ";
 const IN_CONTAINER: [&str; 2] = [" # ", " $ "];
+/// What `login` asks for. A password is not shown: this one is typed.
+const ASKS_FOR_NAME: &str = "Username: ";
+const ASKS_FOR_PASSWORD: &str = "Password:";
+const PASSWORD: &str = "chalk and talk";
 /// Where Ctrl-C is pressed.
 pub(super) const CTRL_C: &str = "^C";
 
@@ -40,6 +44,12 @@ pub(crate) struct Piece {
 /// What is typed at a prompt within a session, where a line shows one.
 pub(super) fn typed_at_prompt(line: &str) -> Option<&str> {
     if let Some(input) = line.strip_prefix(DEBUGGER) {
+        return Some(input);
+    }
+    if line.trim_end() == ASKS_FOR_PASSWORD {
+        return Some(PASSWORD);
+    }
+    if let Some(input) = line.strip_prefix(ASKS_FOR_NAME) {
         return Some(input);
     }
     // `/app # ls`, `root@3f2a:/# ls`
@@ -122,7 +132,7 @@ impl Run {
         }
     }
 
-    /// Whether it is a session in a container, whose shell shows its prompt only at a terminal.
+    /// Whether it is typed at a terminal: the shell of a container shows its prompt only there, and a password is asked for only there.
     pub(super) fn is_at_a_terminal(&self) -> bool {
         let lines = || self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
         lines().any(|line| typed_at_prompt(line).is_some() && !line.starts_with(DEBUGGER))
@@ -175,6 +185,8 @@ mod tests {
         assert_eq!(typed_at_prompt("/ # ls -l"), Some("ls -l"));
         assert_eq!(typed_at_prompt("/app $ id"), Some("id"));
         assert_eq!(typed_at_prompt("root@3f2a9c0de1f4:/# exit"), Some("exit"));
+        assert_eq!(typed_at_prompt("Username: me"), Some("me"));
+        assert_eq!(typed_at_prompt("Password: "), Some(PASSWORD));
         assert_eq!(typed_at_prompt("/bin/sh: x # y"), None);
         assert_eq!(typed_at_prompt("drwxr-xr-x 0:0 bin/"), None);
     }

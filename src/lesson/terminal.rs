@@ -16,7 +16,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// As wide as a page.
 const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
 /// What the line ends with at which somebody is to type.
-const PROMPTS: [&str; 3] = ["# ", "$ ", "> "];
+const PROMPTS: [&str; 5] = ["# ", "$ ", "> ", "Username: ", "Password: "];
 /// How often somebody looks whether there is something to do.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
 /// Ends a session at its prompt.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use crate::harness::{Place, Role};
+use crate::harness::{Place, Role, filter};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -125,4 +125,35 @@ fn contexts_hold_no_lesson() {
         let ignored = std::fs::read_to_string(lesson.join(".dockerignore")).unwrap();
         assert!(ignored.lines().any(|line| line == "lesson.md"), "{} has lesson.md in its context", lesson.display());
     }
+}
+
+/// What has been changed in a tutorial is found, and nothing else is.
+#[test]
+fn drifts_in_the_tutorial_are_shown() {
+    if !can_be_tried() {
+        return;
+    }
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = Place::new("//- tmp/\n");
+    let tutorial = project().join("lessons/00-tutorial");
+    let copied = Command::new("cp").arg("-r").arg(&tutorial).arg(place.path("")).status().unwrap();
+    assert!(copied.success());
+    let mut page = std::fs::read_to_string(tutorial.join("lesson.md")).unwrap();
+    for (shown, drifted) in [
+        (
+            "Successfully tagged ekababisong.org/first_image:latest",
+            "Successfully tagged ekababisong.org/first_image:v1",
+        ),
+        ("Step 4/4 : EXPOSE 80", "Step 4/4 : EXPOSE 8080"),
+        ("Mounted from library/nginx", "Mounted from library/httpd"),
+    ] {
+        assert!(page.contains(shown), "{shown}");
+        page = page.replacen(shown, drifted, 1);
+    }
+    std::fs::write(place.path("00-tutorial/lesson.md"), page).unwrap();
+    let mut verify = place.command("verify 00-tutorial/lesson.md");
+    let output = verify.env("TMPDIR", place.path("tmp")).env("TZ", "UTC").output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    insta::assert_snapshot!(filter(&printed));
 }
