@@ -18,6 +18,7 @@ pub enum Decision {
         #[serde(skip_serializing_if = "Option::is_none")]
         moved: Option<Box<Moved>>,
     },
+    /// The result of an earlier step is taken.
     Hit {
         key: CacheKey,
         #[serde(flatten)]
@@ -25,6 +26,7 @@ pub enum Decision {
         created: String,
         saved_milliseconds: u64,
     },
+    /// The step has to be done.
     Miss {
         /// `None`: some of its inputs do not exist yet.
         key: Option<CacheKey>,

@@ -2,6 +2,7 @@
 
 mod book;
 mod code;
+mod links;
 mod reference;
 mod rooms;
 mod tidy;

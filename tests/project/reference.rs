@@ -114,7 +114,7 @@ fn check(page: &str, made: &str) {
     let path = project().join("book/src/reference").join(page);
     let text = std::fs::read_to_string(&path).unwrap();
     let (by_hand, _) = text.split_once(MARK).unwrap_or_else(|| panic!("{page} has no mark: {MARK}"));
-    let expected = format!("{by_hand}{MARK}\n{}\n", made.trim());
+    let expected = format!("{by_hand}{MARK}\n{}\n", made.trim().replace("\n\n\n", "\n\n"));
     if std::env::var_os("LAYERLAB_BLESS").is_some() {
         std::fs::write(&path, expected).unwrap();
         return;
@@ -243,7 +243,9 @@ fn shape(kind: &str) -> String {
         return format!("{}, or nothing", shape(kind));
     }
     if let Some(kind) = inner("Vec<", ">").or_else(|| inner("&'e [", "]")) {
-        return format!("a list of {}", shape(kind).trim_start_matches("a "));
+        let items = shape(kind);
+        let items = items.trim_start_matches("a ");
+        return format!("a list of {items}{}", if items.ends_with(')') { "" } else { "s" });
     }
     match kind {
         "u64" | "u32" | "usize" | "i32" => "a number".to_owned(),
@@ -268,9 +270,20 @@ fn table(fields: &[Field]) -> String {
         table.push_str("| field | is | |\n|---|---|---|\n");
     }
     for Field { name, kind, doc } in fields {
+        let doc = doc.replace("`None`", "Nothing");
         writeln!(table, "| `{name}` | {} | {doc} |", shape(kind)).unwrap();
     }
     table + "\n"
+}
+
+/// The variants of an enum about the cache, each by its tag.
+fn choices(name: &str, tag: &str) -> String {
+    let mut table = format!("| {tag} | | its fields |\n|---|---|---|\n");
+    for choice in variants("src/cache/decision.rs", name) {
+        let fields: Vec<String> = choice.fields.iter().map(|field| format!("`{}`", field.name)).collect();
+        writeln!(table, "| `{}` | {} | {} |", snake(&choice.name), choice.doc, fields.join(", ")).unwrap();
+    }
+    table
 }
 
 fn events() -> String {
@@ -291,13 +304,10 @@ fn events() -> String {
         }
         write!(page, "## {}\n\n{}\n\n{}", snake(&event.name), event.doc, table(&fields)).unwrap();
     }
-    page.push_str(
-        "## Decision\n\nWhat the cache has answered: an object with a `verdict`.\n\n| verdict | |\n|---|---|\n",
-    );
-    for verdict in variants("src/cache/decision.rs", "Decision") {
-        let names: Vec<String> = verdict.fields.iter().map(|field| format!("`{}`", field.name)).collect();
-        writeln!(page, "| `{}` | {} {} |", snake(&verdict.name), verdict.doc, names.join(", ")).unwrap();
-    }
+    page.push_str("## Decision\n\nWhat the cache has answered: an object with a `verdict`.\n\n");
+    page.push_str(&choices("Decision", "verdict"));
+    page.push_str("\nA miss has a `reason`, an object with another `reason` in it:\n\n");
+    page.push_str(&choices("MissReason", "reason"));
     page.push('\n');
     for (name, path) in SHAPES {
         let mut item = structure(path, name);
