@@ -22,6 +22,7 @@ use super::process::{NewPrivileges, Process, Seccomp, Terminal};
 use super::sandbox::{Access, Durability, Network, Paths, Sandbox};
 use super::tuning::Tuning;
 use super::userns::IdMap;
+use crate::hidden::Hidden;
 
 /// A container's set-up as data: printed by `Display`, executed by [`run`](super::run()).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,21 @@ impl Plan {
     /// All operations with their phases, phase by phase.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (Phase, &Operation)> {
         Phase::ALL.into_iter().flat_map(|phase| self.of(phase).map(move |operation| (phase, operation)))
+    }
+
+    /// What the command is given and nobody else is to see.
+    pub(crate) fn secrets(&self) -> Vec<Hidden> {
+        let mut secrets = Vec::new();
+        for (_, operation) in &self.operations {
+            match operation {
+                Operation::MakeSecret { file, .. } => secrets.push(file.content.clone()),
+                Operation::Execute { secrets: variables, .. } => {
+                    secrets.extend(variables.iter().map(|variable| variable.value.clone()));
+                }
+                _ => {}
+            }
+        }
+        secrets
     }
 
     /// Has this directory removed at the end, with everything in it: by the keeper, who may do so with files of any owner.

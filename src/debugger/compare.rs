@@ -7,7 +7,7 @@ use super::look::files_after;
 use super::versions::{context_versions, foreseen};
 use super::work::Work;
 use crate::machine::{Changes, ConfigChange};
-use crate::tree::{self, Tree, TreePath};
+use crate::tree::{self, Change, Tree, TreePath};
 
 /// What is to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) fn compare(work: &Work, what: &Compare) -> Result<Compared, Error> {
         Compare::LastStep => compare_last_step(work),
         Compare::States(before, after) => {
             let paths = path_changes(&tree_after(work, *before)?, &tree_after(work, *after)?);
-            Ok(Compared::States { before: *before, after: *after, paths })
+            Ok(Compared::States { before: *before, after: *after, paths: Changes::listed(paths) })
         }
         Compare::File { path, states: Some((before, after)) } => compare_image_file(work, *before, *after, path),
         Compare::File { path, states: None } => {
@@ -86,7 +86,7 @@ fn compare_last_step(work: &Work) -> Result<Compared, Error> {
     let config = taken.config.to_vec();
     let after = machine.tree(&taken.state)?;
     let paths = match machine.state_before(index) {
-        Some(before) => Some(path_changes(&machine.tree(&before)?, &after)),
+        Some(before) => Some(Changes::listed(path_changes(&machine.tree(&before)?, &after))),
         None => None,
     };
     Ok(Compared::Step { config, paths })
@@ -140,8 +140,8 @@ fn compare_context_file(work: &Work, path: &str) -> Result<Option<Compared>, Err
 }
 
 /// What differs between two trees, without directories in which only something else changed.
-fn path_changes(before: &Tree, after: &Tree) -> Changes {
+pub(super) fn path_changes(before: &Tree, after: &Tree) -> Vec<Change> {
     let mut changes = tree::diff(before, after);
     changes.retain(|change| !change.is_directory_time());
-    Changes::listed(changes)
+    changes
 }

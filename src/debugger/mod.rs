@@ -17,6 +17,8 @@
 //! | `typed` | an instruction that is typed in: taken at once, and added to the Dockerfile |
 //! | `why`, `sides`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
 //! | `look`, `inspect`, `weigh` | a state's files; steps, stages, layers, variables, history; what layers weigh |
+//! | `review` | a build as a whole: its steps with the files after each, for a report |
+//! | `replacement` | files of the user's that are written |
 //! | `enter` | a command, a shell or the image's own program in a state |
 //! | `going` | a motion in a thread of its own, which can be paused and stopped |
 //! | `keyword`, `concept` | what each instruction does, and what the words mean, for learners |
@@ -35,6 +37,8 @@ mod inspect;
 mod keyword;
 mod look;
 mod moving;
+mod replacement;
+mod review;
 mod sides;
 mod typed;
 mod versions;
@@ -58,9 +62,10 @@ pub(crate) use keyword::{explain, explainable, near};
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
+pub(crate) use replacement::{Replacement, replace};
+pub(crate) use review::{Counts, Mark, Outcome, Review, Reviewed, Twig, review};
 pub(crate) use sides::Sides;
 pub use typed::Typed;
-pub(crate) use typed::replace;
 pub(crate) use weigh::{WeighedLayer, weigh};
 pub use why::{Against, Tense};
 pub(crate) use why::{Following, LineCount, Why};
@@ -404,6 +409,14 @@ impl Debugger {
     /// As [`Debugger::why_against`].
     pub(crate) fn sides(&mut self, number: Option<usize>, against: Option<u64>) -> Result<Option<Sides>, Error> {
         sides::sides(&mut self.0, number, against)
+    }
+
+    /// All of it at once, as far as it came.
+    ///
+    /// # Errors
+    /// [`Error::Empty`].
+    pub(crate) fn review(&self) -> Result<Review, Error> {
+        review::of_session(&self.0)
     }
 
     /// Compares states or files.

@@ -3,13 +3,11 @@
 //! The text grows by the instruction, behind the last step taken; a machine is made for the new text, takes over what the
 //! old one has taken, and takes the new step. An instruction that fails is not kept: text and machine stay as they were.
 
-use std::fs::{Metadata, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use super::error::{Error, Failure};
 use super::moving::{OnMiss, Reason, Stopped, position, take};
+use super::replacement::replace;
 use super::work::{Memory, Sink, Work};
 use crate::context::text;
 use crate::dockerfile::{self, Instruction};
@@ -115,31 +113,6 @@ pub(super) fn is_ours(work: &Work, path: &Path) -> bool {
         Ok(bytes) => [&work.loaded, &work.written].iter().any(|known| known.as_bytes() == bytes),
         Err(error) => error.is_not_found(),
     }
-}
-
-/// Puts bytes into a file, all or none: they are written beside it, and then take its name. What a symbolic link leads to is
-/// replaced, the link stays.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let io = |source| Error::Io { operation: "write", path: path.to_owned(), source };
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let before = target.metadata().ok();
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
-        return Err(Error::NotRegular(path.display().to_string()));
-    }
-    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The error of a temporary file would name that.
-    folder.metadata().map_err(io)?;
-    let permissions = before.as_ref().map_or_else(|| Permissions::from_mode(0o666), Metadata::permissions);
-    let mut file = tempfile::Builder::new().permissions(permissions.clone()).tempfile_in(folder).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    if let Some(before) = before {
-        // The umask has no say in what was there before. Only root can give a file away.
-        file.as_file().set_permissions(permissions).map_err(io)?;
-        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
-    }
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(&target).map_err(|error| io(error.error))?;
-    Ok(())
 }
 
 /// Puts back what was there before an instruction that did not succeed.

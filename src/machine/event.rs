@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::paths::Changes;
 use crate::cache::shared::Exported;
 use crate::cache::{Change, Decision};
+use crate::container::Plan;
 use crate::diagnostic::Diagnostic;
 use crate::oci::{DiffId, Digest, Layer};
 use crate::registry::Stage;
@@ -198,7 +199,13 @@ pub enum EventKind {
         bytes: u64,
     },
     /// A process starts in a container of this id.
-    ContainerStarted { id: String, command: Vec<String> },
+    ContainerStarted {
+        id: String,
+        command: Vec<String>,
+        /// How it is set up.
+        #[serde(skip)]
+        plan: Arc<Plan>,
+    },
     /// A program has written something.
     #[serde(skip)]
     Output {

@@ -1,6 +1,7 @@
 //! What a machine can be asked between two phases: where it stands, what its steps are, what was taken, what would come.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::actions::from::Fetching;
@@ -18,12 +19,22 @@ use crate::dockerfile::Instruction;
 
 use crate::oci::Digest;
 use crate::plan::Plan;
-use crate::source::Span;
+use crate::source::{SourceFile, Span};
 use crate::tree::Tree;
 
 impl Machine {
     pub fn plan(&self) -> &Plan {
         &self.steps.plan
+    }
+
+    /// The text of the Dockerfile.
+    pub(crate) fn source(&self) -> &SourceFile {
+        &self.source.file
+    }
+
+    /// The folder that is built from, and where the Dockerfile lies.
+    pub(crate) fn places(&self) -> (Option<&Path>, Option<&Path>) {
+        (self.source.context.as_deref(), self.source.dockerfile.as_deref())
     }
 
     /// The stages that have steps, each after what it needs.

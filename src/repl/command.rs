@@ -3,7 +3,7 @@
 //! The rule of what is a command and what an instruction is in `help.rs` (`RULE`). In order: a command's name or short
 //! form; a Dockerfile keyword in any case; a habit from another program (`habits.rs`); the beginning of exactly one command.
 
-use super::form::{Change, Existing, LayersForm, PlanForm, Topic, WhyForm};
+use super::form::{Change, Existing, LayersForm, PlanForm, Saved, Topic, WhyForm};
 use super::help;
 use super::meant::{self, Habit};
 use super::operands::{self, Break, Extent, Target, forced, numbered, without_switches};
@@ -53,7 +53,7 @@ pub(super) enum Command {
     Reload,
     Tag { name: String },
     Launch { arguments: Vec<String> },
-    Save { file: String, existing: Existing },
+    Save { what: Saved, existing: Existing },
     Write { file: Option<String>, existing: Existing },
     Help(Topic),
     Quit,
@@ -271,12 +271,8 @@ fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagno
             Ok(Command::Launch { arguments })
         }
         Name::Save => {
-            let (file, existing) = forced(rest);
-            let file = file.ok_or_else(|| {
-                Diagnostic::error("`save` needs a file")
-                    .hint("`save FILE` saves this session as text; `write` saves the Dockerfile")
-            })?;
-            Ok(Command::Save { file, existing })
+            let (what, existing) = operands::saved(rest)?;
+            Ok(Command::Save { what, existing })
         }
         Name::Write => {
             let (file, existing) = forced(rest);

@@ -26,6 +26,15 @@ pub(crate) enum Existing {
     Replaced,
 }
 
+/// What `save` writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// What was typed and shown.
+    Session(String),
+    /// A page about the build.
+    Report(Option<String>),
+}
+
 /// What `help` is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topic {

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::form::Existing;
+use super::form::{Existing, Saved};
 use super::moving::{Heads, watch};
 use super::session::Session;
 use crate::debugger;
 use crate::shown;
-use crate::view::units;
+use crate::view::{report, units};
 
 /// What the first line of a saved session begins with.
 const SAVED_FOR: &str = "# layerlab step ";
@@ -33,22 +33,38 @@ pub(super) fn write(session: &mut Session<'_>, file: Option<&str>, existing: Exi
     session.row("written", &format!("{file}: {}", units::count(lines, "line")))
 }
 
-/// `save FILE`.
-pub(super) fn save(session: &mut Session<'_>, file: &str, existing: Existing) -> Result<(), Error> {
+/// What `save report` writes to where no file is named.
+const REPORT: &str = "report.html";
+
+/// `save FILE`, `save report [FILE]`.
+pub(super) fn save(session: &mut Session<'_>, what: &Saved, existing: Existing) -> Result<(), Error> {
+    let (command, file) = match what {
+        Saved::Session(file) => ("save", file.as_str()),
+        Saved::Report(file) => ("save report", file.as_deref().unwrap_or(REPORT)),
+    };
     let path = PathBuf::from(file);
     if is_dockerfile(session, &path) {
         return Err(Error::usage(
-            format!("`{file}` is the Dockerfile, and `save` writes what was typed and shown"),
-            "`write` saves the Dockerfile; to save the session, choose another name",
+            format!("`{file}` is the Dockerfile, and `{command}` writes something else"),
+            "`write` saves the Dockerfile; otherwise choose another name",
         ));
     }
-    if existing == Existing::Kept && session.saved.as_ref() != Some(&path) && path.exists() {
-        return Err(refused("save", file));
+    if existing == Existing::Kept && !session.saved.contains(&path) && path.exists() {
+        return Err(refused(command, file));
     }
-    debugger::replace(&path, &[head(session).as_bytes(), &session.out.transcript()].concat())?;
+    let text = match what {
+        Saved::Session(_) => [head(session).as_bytes(), &session.out.transcript()].concat(),
+        Saved::Report(_) => report::page(&session.debugger.review()?, &session.notes).into_bytes(),
+    };
+    debugger::replace(&path, &text)?;
     let is_in_context = path.canonicalize().ok().zip(session.debugger.folder().canonicalize().ok());
-    session.saved = Some(path);
-    session.row("saved", file)?;
+    if !session.saved.contains(&path) {
+        session.saved.push(path);
+    }
+    match what {
+        Saved::Session(_) => session.row("saved", file)?,
+        Saved::Report(_) => session.row("saved", &format!("{file}: a page for a browser"))?,
+    }
     match is_in_context {
         Some((path, folder)) if path.starts_with(&folder) => {
             session.row("note", "the file is in the build context: a `COPY .` would copy it, too")

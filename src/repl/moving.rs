@@ -162,11 +162,12 @@ pub(super) fn watch<T>(
     heads: Heads,
     what: impl FnOnce(&mut Debugger, &mut Sink<'_>) -> Result<T, debugger::Error>,
 ) -> Result<T, Error> {
-    let Session { debugger, out, .. } = session;
+    let Session { debugger, out, notes, .. } = session;
     let stages = stages(debugger);
     let written = debugger.finished().map(|finished| finished.build);
     let mut broken = Ok(());
     let done = what(debugger, &mut |event| {
+        notes.event(event);
         if broken.is_ok() {
             if let (Heads::Shown, EventKind::StepStarted, Some(step)) = (heads, &event.kind, &event.step) {
                 broken = out.head(|layout| blocks::step(layout, step, stages, false));

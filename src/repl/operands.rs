@@ -1,6 +1,6 @@
 //! The arguments of commands that take more than a number: places, breakpoints, builds, states and paths.
 
-use super::form::{Existing, WhyForm};
+use super::form::{Existing, Saved, WhyForm};
 use super::table::{self, Name};
 use crate::debugger::{Condition, Place};
 use crate::diagnostic::Diagnostic;
@@ -213,6 +213,23 @@ pub(super) fn forced(rest: &str) -> (Option<String>, Existing) {
     let file = forced.unwrap_or(rest);
     let existing = if forced.is_some() { Existing::Replaced } else { Existing::Kept };
     ((!file.is_empty()).then(|| file.to_owned()), existing)
+}
+
+/// What `save` is to write: `[--force] FILE`, or `report [FILE]` with the same option on either side of the word.
+pub(super) fn saved(rest: &str) -> Result<(Saved, Existing), Diagnostic> {
+    let (file, existing) = forced(rest);
+    let file = file.ok_or_else(|| {
+        Diagnostic::error("`save` needs a file").hint(
+            "`save FILE` saves this session as text, `save report` a page about the build; `write` saves the Dockerfile",
+        )
+    })?;
+    match file.strip_prefix("report").filter(|file| file.is_empty() || file.starts_with(char::is_whitespace)) {
+        Some(file) => {
+            let (file, again) = forced(file.trim());
+            Ok((Saved::Report(file), if again == Existing::Replaced { again } else { existing }))
+        }
+        None => Ok((Saved::Session(file), existing)),
+    }
 }
 
 /// A command that takes no argument got one: perhaps the instruction of the same name was meant.

@@ -235,7 +235,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Reload => changing::reload(session),
         Command::Tag { name } => keeping::tag(session, &name),
         Command::Launch { arguments } => entering::launch(session, arguments),
-        Command::Save { file, existing } => keeping::save(session, &file, existing),
+        Command::Save { what, existing } => keeping::save(session, &what, existing),
         Command::Write { file, existing } => keeping::write(session, file.as_deref(), existing),
         Command::Help(topic) => looking::help(session, topic),
     }?;

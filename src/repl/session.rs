@@ -8,6 +8,7 @@ use super::error::Messages;
 use super::output::{Output, Shown};
 use crate::debugger::Debugger;
 use crate::view::palette::Palette;
+use crate::view::report::Notes;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +37,10 @@ pub(crate) struct Session<'o> {
     pub(super) draft: Option<Draft>,
     /// Whether the Dockerfile on disk has a mistake, so that an earlier text is in force.
     pub(super) is_broken: bool,
-    /// The file that the session was saved to last.
-    pub(super) saved: Option<PathBuf>,
+    /// The files that `save` has written.
+    pub(super) saved: Vec<PathBuf>,
+    /// What a report tells besides what the debugger has.
+    pub(super) notes: Notes,
     /// Whether the Dockerfile was edited just now: who goes back then may want to undo that.
     pub(super) is_edited: bool,
     /// The last step of a stage after which it was said that the next begins another.
@@ -55,7 +58,8 @@ impl<'o> Session<'o> {
             ending: Ending::Good,
             draft: None,
             is_broken: false,
-            saved: None,
+            saved: Vec::new(),
+            notes: Notes::default(),
             is_edited: false,
             told_stage: None,
         }

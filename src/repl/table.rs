@@ -307,10 +307,13 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Save,
         "save",
         &[],
-        "[--force] FILE",
-        "save the session so far as text",
-        "--force replaces a file that exists. `layerlab step --script FILE` takes the commands of a saved session again.",
-        &[MachinePath, Word("--force")],
+        "[--force] FILE | report [FILE]",
+        "save the session so far as text, or a report of the build as a page",
+        "`layerlab step --script FILE` takes the commands of a saved session again.\n\
+         `save report` writes a page about the build so far: its steps, the files after each, the cache, the layers.\n\
+         It is one HTML file, `report.html` without FILE. A session in a file called report is `save ./report`.\n\
+         --force replaces a file that this session has not written.",
+        &[MachinePath, Word("--force"), Word("report")],
     ),
     entry(
         Name::Write,

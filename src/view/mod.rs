@@ -2,7 +2,7 @@
 //!
 //! A view gets one event after another and writes text; it recomputes nothing. `classic` is the transcript that tutorials
 //! show; `plain` is BuildKit's numbered one; `tty` keeps a line for each step; `quiet` gives the image id alone; `json` is for
-//! programs; `debugger` is what the debugger's prompt shows of a step. `layout` fits blocks to a width, `table` columns, `message` messages;
+//! programs; `debugger` is what the debugger's prompt shows of a step; `report` is a build as a page, written with `html`. `layout` fits blocks to a width, `table` columns, `message` messages;
 //! `live` and `frame` are the lines that move. `palette` is the only place that knows colours, `screen`
 //! the only writer: through it passes all that is shown, and nothing that a terminal would act on. Views get events as they
 //! are; a text in them that has one line passes `shown::line`. `program` is what a program in a container printed, `files` what ls(1) says of a
@@ -17,6 +17,7 @@ pub(crate) mod deeds;
 pub(crate) mod drift;
 mod files;
 mod frame;
+mod html;
 pub(crate) mod json;
 mod layers;
 pub(crate) mod layout;
@@ -28,6 +29,7 @@ pub(crate) mod plain;
 pub(crate) mod program;
 mod progress;
 pub(crate) mod quiet;
+pub(crate) mod report;
 pub(crate) mod screen;
 mod sgr;
 mod sharing;

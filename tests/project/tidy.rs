@@ -327,6 +327,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "debugger",
             "deeds",
             "diagnostic",
+            "hidden",
             "http",
             "lesson",
             "machine",

@@ -29,7 +29,7 @@ use std::io::{self, Write};
 pub(crate) use self::changes::{compared, thrown_away};
 pub(crate) use self::decisions::{against, why};
 pub(crate) use self::outlook::{ahead, plan};
-pub(crate) use self::reasons::{moved, reason, shorten};
+pub(crate) use self::reasons::{moved, reason, shorten, source};
 pub(crate) use self::states::env;
 pub(crate) use self::states::{builds, content, document, entries, explained, history, layers, listing};
 pub(crate) use self::steps::{STAGE, Stages, Window, breakpoint, dockerfile, end, left_out, step, stopped_at};

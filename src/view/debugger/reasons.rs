@@ -11,7 +11,7 @@ use crate::view::{table, units};
 pub(super) const INSTRUCTION_WIDTH: usize = 60;
 
 /// Where the result of a hit is from, harmless.
-pub(super) fn source(build: &BuildName) -> String {
+pub(crate) fn source(build: &BuildName) -> String {
     match &build.imported_from {
         None => format!("same as {build}"),
         Some(place) => format!("imported from {} (build {} there)", line(place), build.number),

@@ -50,7 +50,7 @@ pub(crate) fn layers(layout: &Layout, layers: &[WeighedLayer], within: Within) -
 }
 
 /// An instruction as it is written, without what a builder puts before the command of a RUN: `|1 VERSION=2 /bin/sh -c`.
-fn instruction(created_by: &str) -> Cow<'_, str> {
+pub(crate) fn instruction(created_by: &str) -> Cow<'_, str> {
     const SHELL: &str = "/bin/sh -c ";
     let text = created_by.strip_prefix("RUN ").unwrap_or(created_by);
     let is_counted = text.strip_prefix('|').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));

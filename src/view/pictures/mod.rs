@@ -27,7 +27,7 @@ mod tree;
 pub(crate) use self::boxes::{boxes, enclosed, grouped};
 pub(crate) use self::graph::graph;
 pub(crate) use self::ingredients::ingredients;
-pub(crate) use self::layers::{Within, layers};
+pub(crate) use self::layers::{Within, instruction, layers};
 pub(crate) use self::svg::svg;
 pub(crate) use self::times::times;
 pub(crate) use self::tree::{Branch, tree};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::options::{BuildOptions, located};
+use super::report::{ReportOptions, Told};
 use super::sharing::{AtFailure, ExportOptions, Sharing};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
@@ -18,6 +19,7 @@ use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
 use crate::oci::{Descriptor, Reference};
 use crate::source::SourceFile;
+use crate::view::report::Notes;
 use crate::view::{Progress, debugger, pictures};
 use crate::world::World;
 
@@ -52,6 +54,8 @@ pub(crate) struct Build {
     /// At the end, draw a timeline of the steps next to the previous build's
     #[arg(long, conflicts_with = "quiet")]
     times: bool,
+    #[command(flatten)]
+    report: ReportOptions,
     /// Write the image id to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl Build {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let interrupt = world.interrupt();
         interrupts::catch(interrupt);
+        self.report.check()?;
         let tags = names(&self.tag, self.push)?;
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
         let sharings = self.sharing.all()?;
@@ -85,16 +90,15 @@ impl Build {
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         remote.into_iter().for_each(|context| machine.give_context(context));
-        let progress = match self.progress {
-            _ if self.quiet => Progress::Quiet,
-            Some(progress) if progress != Progress::Auto => progress,
-            Some(_) | None if io::stdout().is_terminal() => Progress::Tty,
-            Some(_) | None => Progress::Classic,
-        };
+        let progress = self.progress();
         let mut view = progress.view(ui.palette);
         let mut screen = ui.out().with_live(world.meter());
         let mut broken: Option<io::Error> = None;
+        let mut notes = Notes::default();
         let mut sink = |event: &Event| {
+            if self.report.is_wanted() {
+                notes.event(event);
+            }
             let written = view.event(event, &mut screen).and_then(|()| screen.flush());
             if let Err(error) = written {
                 broken.get_or_insert(error);
@@ -108,17 +112,20 @@ impl Build {
         let shared = finished.as_ref().map_or(Ok(()), |_| share(&machine, &sharings, &mut sink));
         if self.times && broken.is_none() && (finished.is_ok() || machine.has_failed()) {
             let text = pictures::times(&ui.layout(&world.clock), &machine.times()?);
-            match progress {
-                // What another program reads stays as it is.
-                Progress::Json | Progress::Quiet => ui.errors().write_all(text.as_bytes())?,
-                Progress::Classic | Progress::Plain | Progress::Tty | Progress::Auto => {
-                    ui.out().write_all(text.as_bytes())?
-                }
+            match told(progress) {
+                Told::Programs => ui.errors().write_all(text.as_bytes())?,
+                Told::People => ui.out().write_all(text.as_bytes())?,
             }
         }
+        let reported = self.report.write(&machine, world, &notes, finished.as_ref().ok(), (ui, told(progress)));
         let finished = match finished {
             Ok(finished) => finished,
-            Err(error) => return Err(broken.map_or_else(|| failed(&error, &machine, &file), Failure::from)),
+            Err(error) => {
+                if let Err(failure) = reported {
+                    ui.report(&failure.diagnostics, None);
+                }
+                return Err(broken.map_or_else(|| failed(&error, &machine, &file), Failure::from));
+            }
         };
         if let Some(path) = &self.iidfile {
             std::fs::write(path, finished.image.to_string()).map_err(|error| {
@@ -126,15 +133,33 @@ impl Build {
             })?;
         }
         if self.push && broken.is_none() {
-            // What another program reads stays as it is.
-            push(world, ui, &tags, &finished.manifest, matches!(progress, Progress::Json | Progress::Quiet))?;
+            push(world, ui, &tags, &finished.manifest, told(progress) == Told::Programs)?;
         }
         shared?;
+        reported?;
         // The program ends now, and the kernel takes all memory back at once. Freeing the trees file by file is 4 % of the time of a build
         // from the cache with 20,000 files in its context.
         world.store.end_lease();
         std::mem::forget(machine);
         broken.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// How progress is shown.
+    fn progress(&self) -> Progress {
+        match self.progress {
+            _ if self.quiet => Progress::Quiet,
+            Some(progress) if progress != Progress::Auto => progress,
+            Some(_) | None if io::stdout().is_terminal() => Progress::Tty,
+            Some(_) | None => Progress::Classic,
+        }
+    }
+}
+
+/// Whom standard output is for. What another program reads stays as it is.
+fn told(progress: Progress) -> Told {
+    match progress {
+        Progress::Json | Progress::Quiet => Told::Programs,
+        Progress::Classic | Progress::Plain | Progress::Tty | Progress::Auto => Told::People,
     }
 }
 

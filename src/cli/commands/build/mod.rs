@@ -7,5 +7,6 @@ mod contexts;
 mod given;
 mod options;
 pub(in crate::cli) mod plan;
+mod report;
 mod sharing;
 pub(in crate::cli) mod step;

@@ -263,7 +263,8 @@ pub(crate) fn execute(
         ..Process::new(execution.args.clone())
     };
     let prepared = runtime::prepare(world, folder, lower, room, &process)?;
-    reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone() });
+    let plan = Arc::new(prepared.plan.clone());
+    reporter.tell(EventKind::ContainerStarted { id: id.clone(), command: execution.args.clone(), plan });
     let exit = watch(&prepared, control, reporter)?;
     // From here on others may have its caches.
     drop(provided);

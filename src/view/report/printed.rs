@@ -1,0 +1,135 @@
+//! What a step printed: the beginning and the end of it, within a number of bytes.
+
+use crate::hidden::{Hidden, Veil};
+use crate::machine::Stream;
+use crate::view::program::Program;
+use crate::view::sgr::Colours;
+
+/// The output of a step.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    program: Program,
+    stdout: Veil,
+    stderr: Veil,
+    /// How many bytes are kept.
+    most: usize,
+    head: String,
+    tail: String,
+    /// How many bytes between the two are left out.
+    cut: usize,
+}
+
+impl Printed {
+    pub(super) fn new(most: usize) -> Printed {
+        Printed { most, ..Printed::default() }
+    }
+
+    /// From now on these are veiled.
+    pub(super) fn veil(&mut self, secrets: &[Hidden]) {
+        (self.stdout, self.stderr) = (Veil::of(secrets), Veil::of(secrets));
+    }
+
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        let veil = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let passed = veil.pass(bytes);
+        let text = self.program.text(stream, &passed, Colours::Dropped);
+        self.keep(&text);
+    }
+
+    /// No more comes.
+    pub(super) fn end(&mut self) {
+        for (stream, rest) in [(Stream::Stdout, self.stdout.rest()), (Stream::Stderr, self.stderr.rest())] {
+            let text = self.program.text(stream, &rest, Colours::Dropped);
+            self.keep(&text);
+        }
+        let text = self.program.end();
+        self.keep(&text);
+        self.shorten(self.most * 3 / 4);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_empty()
+    }
+
+    /// What is kept: all of it, or its beginning, how many bytes follow that are left out, and its end; within a number of bytes.
+    pub(super) fn parts(&self, most: usize) -> (&str, Option<(usize, &str)>) {
+        if self.tail.is_empty() && self.head.len() <= most {
+            return (&self.head, None);
+        }
+        let head = &self.head[..floor(&self.head, most / 4)];
+        // Its last line would go on in what is left out.
+        let head = if self.cut > 0 { &head[..head.rfind('\n').map_or(head.len(), |at| at + 1)] } else { head };
+        let last = if self.tail.is_empty() { &self.head[head.len()..] } else { &self.tail };
+        let tail = &last[floor(last, last.len().saturating_sub(most * 3 / 4))..];
+        let whole = self.head.len() + self.cut + self.tail.len();
+        (head, Some((whole - head.len() - tail.len(), tail)))
+    }
+
+    fn keep(&mut self, text: &str) {
+        let room = (self.most / 4).saturating_sub(self.head.len());
+        let (head, tail) = match self.tail.is_empty() {
+            true => text.split_at(floor(text, room)),
+            false => ("", text),
+        };
+        self.head.push_str(head);
+        self.tail.push_str(tail);
+        // Seldom, as moving the rest to the front costs something.
+        if self.tail.len() > 2 * self.most {
+            self.shorten(self.most * 3 / 4);
+        }
+    }
+
+    /// Keeps the end of the tail, from the beginning of a line where one is near.
+    fn shorten(&mut self, most: usize) {
+        let Some(over) = self.tail.len().checked_sub(most).filter(|over| *over > 0) else { return };
+        let from = floor(&self.tail, over);
+        let line = self.tail[from..].find('\n').filter(|at| *at < most / 2).map_or(from, |at| from + at + 1);
+        self.cut += line;
+        self.tail.drain(..line);
+    }
+}
+
+/// The last place up to `at` where a character begins.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hidden, Printed, Stream};
+
+    fn shown(printed: &Printed) -> String {
+        match printed.parts(usize::MAX / 4) {
+            (head, None) => head.to_owned(),
+            (head, Some((0, tail))) => head.to_owned() + tail,
+            (head, Some((cut, tail))) => format!("{head}[{cut}]{tail}"),
+        }
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept() {
+        let mut printed = Printed::new(64);
+        (0..1000).for_each(|number| printed.push(Stream::Stdout, format!("line {number}\n").as_bytes()));
+        printed.push(Stream::Stderr, "Größe".as_bytes());
+        printed.end();
+        assert_eq!(shown(&printed), "line 0\nline 1\n[8840]line 996\nline 997\nline 998\nline 999\nGröße\n");
+        let mut short = Printed::new(64);
+        short.push(Stream::Stdout, b"a\n");
+        short.end();
+        assert_eq!(shown(&short), "a\n");
+    }
+
+    #[test]
+    fn a_secret_is_not_kept() {
+        let mut printed = Printed::new(64);
+        printed.veil(&[Hidden::new(b"swordfish".to_vec())]);
+        printed.push(Stream::Stdout, b"it is sword");
+        printed.push(Stream::Stderr, b"no\n");
+        printed.push(Stream::Stdout, b"fish\n");
+        printed.end();
+        assert_eq!(shown(&printed), "it is no\n•••\n");
+    }
+}
