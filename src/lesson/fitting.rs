@@ -157,7 +157,8 @@ fn span(words: &[&str]) -> Option<usize> {
     UNITS.contains(&unit).then_some(count + 1)
 }
 
-/// How many words a date takes: `2026-11-29T10:00:00Z`, `2026-11-29 10:00:00`, `Sun Feb 24 04:45:08 UTC 2019`, `10:00:00`.
+/// How many words a date takes: `2026-11-29T10:00:00Z`, `2026-11-29 10:00:00`, `Sun Feb 24 04:45:08 UTC 2019`, `10:00:00`; of `ls -l` `Feb 24 04:45`
+/// and `Feb 24  2019`.
 fn date(words: &[&str]) -> Option<usize> {
     let first = words.first()?.trim_matches(['"', ',']);
     let shape = |word: &str| -> String {
@@ -170,9 +171,16 @@ fn date(words: &[&str]) -> Option<usize> {
     if is_time(first) {
         return Some(1);
     }
+    let is_year = |word: &&str| word.len() == 4 && word.parse::<u16>().is_ok();
+    if let [month, day, time, ..] = words
+        && MONTHS.contains(month)
+        && ["0", "00"].contains(&shape(day).as_str())
+        && (shape(time) == "00:00" || is_year(time))
+    {
+        return Some(3);
+    }
     let is_day = DAYS.contains(&first) && words.get(1).is_some_and(|month| MONTHS.contains(month));
     let is_whole = words.get(3).is_some_and(|time| is_time(time));
-    let is_year = |word: &&str| word.len() == 4 && word.parse::<u16>().is_ok();
     if !is_day || !is_whole {
         return None;
     }
@@ -206,6 +214,8 @@ mod tests {
         assert!(!fits("Exited (0) 2 days ago", "Exited (1) 2 days ago"));
         assert!(fits("Todays date is Sun Feb 24 04:45:08 UTC 2019", "Todays date is Sun Nov 29 07:00:00 CET 2026"));
         assert!(fits("\"Created\": \"2019-02-24T04:45:08.1Z\",", "\"Created\": \"2026-11-29T07:00:00Z\","));
+        assert!(fits("root 7 Nov 29 10:40 token", "root 7 Feb  1  2019 token"));
+        assert!(!fits("root 7 Nov 29 10:40 token", "root 8 Nov 29 10:40 token"));
         assert!(fits("miss 0 ms COPY", "miss 14 ms COPY"));
         assert!(!fits("sleep 10 seconds", "sleep 20 seconds"));
         assert!(!fits("2.048kB", "3.048kB"));

@@ -35,6 +35,7 @@ mod sgr;
 mod sharing;
 mod showing;
 pub(crate) mod table;
+mod tail;
 pub(crate) mod template;
 pub(crate) mod transcript;
 mod transfers;

@@ -31,7 +31,7 @@ impl Progress {
             Progress::Plain => Box::new(plain::Plain::default()),
             Progress::Tty => Box::new(tty::Tty::new(palette)),
             Progress::Json => Box::new(json::Json::default()),
-            Progress::Quiet => Box::new(quiet::Quiet),
+            Progress::Quiet => Box::new(quiet::Quiet::new(palette)),
         }
     }
 }

@@ -2,29 +2,22 @@
 //! live lines, where the screen has some: its clock, what is counted, the command's last output. A command that fails leaves its last
 //! lines. In a pipe there are only the lines that stay.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::palette::{Palette, Role};
-use super::program::Program;
 use super::screen::Screen;
-use super::sgr::Colours;
 use super::showing::View;
+use super::tail::Tail;
 use super::transcript::put;
 use super::{Scene, frame, sharing, units, warning};
-use crate::machine::{Decision, Done, Event, EventKind, StepLabel, Stream};
+use crate::machine::{Decision, Done, Event, EventKind, StepLabel};
 use crate::shown::line;
-
-/// How many lines of the output are shown when the command fails, and how many bytes of each are kept.
-const MOST_LINES: usize = 20;
-const MOST_OF_A_LINE: usize = 4 << 10;
 
 /// Writes and rewrites lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Tty {
     palette: Palette,
-    program: Program,
     tail: Tail,
     slowest: Option<Slowest>,
     /// Whether the step under way was found in a shared cache.
@@ -39,56 +32,9 @@ struct Slowest {
     milliseconds: u64,
 }
 
-/// The last lines of a command's output.
-#[derive(Clone, Debug, Default)]
-struct Tail {
-    lines: VecDeque<String>,
-    /// What each stream has of a line that is not ended.
-    stdout: String,
-    stderr: String,
-}
-
-impl Tail {
-    fn push(&mut self, stream: Stream, text: &str) {
-        for part in text.split_inclusive('\n') {
-            let open = match stream {
-                Stream::Stdout => &mut self.stdout,
-                Stream::Stderr => &mut self.stderr,
-            };
-            // The beginning of a line says more than its end.
-            let room = MOST_OF_A_LINE.saturating_sub(open.len()).min(part.len());
-            let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
-            open.push_str(&part[..end]);
-            if part.ends_with('\n') {
-                let whole = std::mem::take(open);
-                self.lines.push_back(whole.trim_end_matches('\n').to_owned());
-            }
-            while self.lines.len() > MOST_LINES {
-                self.lines.pop_front();
-            }
-        }
-    }
-
-    /// At most so many of the last lines, also those that are being written.
-    fn last(&self, most: usize) -> Vec<String> {
-        let open = [&self.stdout, &self.stderr].into_iter().filter(|line| !line.is_empty());
-        let lines: Vec<&String> = self.lines.iter().chain(open).collect();
-        lines[lines.len().saturating_sub(most)..].iter().map(|line| (*line).clone()).collect()
-    }
-
-    /// Ends the lines that are open.
-    fn end(&mut self) {
-        for open in [&mut self.stdout, &mut self.stderr] {
-            if !open.is_empty() {
-                self.lines.push_back(std::mem::take(open));
-            }
-        }
-    }
-}
-
 impl Tty {
     pub(crate) fn new(palette: Palette) -> Tty {
-        Tty { palette, program: Program::default(), tail: Tail::default(), slowest: None, is_imported: false }
+        Tty { palette, tail: Tail::default(), slowest: None, is_imported: false }
     }
 
     /// What is to be said at the end of how long it took.
@@ -132,16 +78,6 @@ fn lasting(text: &str, out: &mut Screen<'_>) -> io::Result<()> {
 fn place(event: &Event) -> String {
     let place = |step: &Arc<StepLabel>| format!("[{} {}/{}]", line(&step.stage), step.number, step.total);
     event.step.as_ref().map(place).unwrap_or_default()
-}
-
-impl Tty {
-    /// Nothing more is printed.
-    fn end_output(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            self.tail.push(stream, &self.program.rest(stream));
-        }
-        self.tail.end();
-    }
 }
 
 /// What the step of an event is called.
@@ -197,12 +133,12 @@ impl View for Tty {
             EventKind::Downloaded { url, bytes, is_new, .. } => lasting(&downloaded(url, *bytes, *is_new), out),
             EventKind::Resolved { image, stands_in_for: Some(name), .. } => lasting(&stood_in(name, image), out),
             EventKind::Output { stream, bytes } => {
-                self.tail.push(*stream, &self.program.text(*stream, bytes, Colours::Dropped));
+                self.tail.take(*stream, bytes);
                 out.set_tail(|| self.tail.last(frame::MOST_LINES));
                 Ok(())
             }
             EventKind::ContainerEnded { .. } => {
-                self.end_output();
+                self.tail.end();
                 Ok(())
             }
             EventKind::Committed { outcome, milliseconds, .. } => self.committed(event, *outcome, *milliseconds, out),
@@ -211,7 +147,7 @@ impl View for Tty {
                 out.end()?;
                 self.tail.end();
                 lasting(&format!("{} {}", self.palette.paint(Role::Bad, " FAILED"), title(event)), out)?;
-                self.tail.lines.iter().try_for_each(|text| writeln!(out, "    {}", line(text)))
+                self.tail.lines().try_for_each(|text| writeln!(out, "    {}", line(text)))
             }
             EventKind::StepStopped => {
                 out.end()?;
@@ -229,23 +165,5 @@ impl View for Tty {
             EventKind::Tagged { reference } => put(out, " => named ", &line(reference)),
             EventKind::CacheExported { to, exported } => lasting(&sharing::exported(to, exported), out),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Tail;
-    use crate::machine::Stream;
-
-    #[test]
-    fn a_tail_is_bounded() {
-        let mut tail = Tail::default();
-        for _ in 0..1000 {
-            tail.push(Stream::Stdout, &"é".repeat(999));
-        }
-        tail.push(Stream::Stderr, &"line\n".repeat(100));
-        tail.end();
-        let lengths: Vec<usize> = tail.lines.iter().map(String::len).collect();
-        assert_eq!((lengths[0], lengths[20], lengths.len()), (4, super::MOST_OF_A_LINE, 21));
     }
 }

@@ -54,7 +54,8 @@ fn a_failing_command_shows_its_output_and_its_place() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base\nRUN echo before\nRUN echo out; echo err >&2; exit 7\nRUN echo after\n",
     );
-    insta::assert_snapshot!(filter(&place.session(&["build --progress classic .", "build --progress plain ."])));
+    let forms = ["build --progress classic .", "build --progress plain .", "build --quiet ."];
+    insta::assert_snapshot!(filter(&place.session(&forms)));
     place.assert_whole();
 }
 
