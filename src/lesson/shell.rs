@@ -1,34 +1,39 @@
 //! The shell at which a page types: one for the whole page, so that folders, variables and jobs stay from command to command.
 //!
-//! It is `sh`, which carries out the file of each command in turn and says on its output when one has ended, with a word that no command knows.
-//! All that a command starts is in its process group, which Ctrl-C goes to.
+//! It is `sh`, which carries out the file of each command in turn. It is told when, and says how one has ended, on a socket that no command has:
+//! nothing that a command or a container of it prints can say that it has ended. All that a command starts is in its process group, which Ctrl-C
+//! goes to.
 
 use std::ffi::OsStr;
 use std::io::{self, PipeReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::terminal::{GLANCE, Terminal};
 use crate::progress::Interrupt;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The most of an output that is kept, in bytes: a page shows no more.
-const MOST_OUTPUT: usize = 16 << 20;
+pub(super) const MOST_OUTPUT: usize = 4 << 20;
 
-/// Waits for the names of commands on its standard input. Ctrl-C ends the command and not the shell; `command` keeps a mistake in one from
-/// ending it.
+/// Waits for commands on its standard input, which is the socket; a command has another one. Ctrl-C ends the command and not the shell;
+/// `command` keeps a mistake in one from ending it.
 const DRIVER: &str = r#"
 trap : INT
-while IFS=' ' read -r layerlab_mark layerlab_terminal; do
+while IFS= read -r layerlab_terminal; do
     if [ -n "$layerlab_terminal" ]; then
         command . "$1/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1
     else
         command . "$1/command" < "$1/input"
     fi
-    printf '%s %s\n' "$layerlab_mark" "$?"
+    printf '%s\n' "$?" >&0
 done
 "#;
 
@@ -36,11 +41,19 @@ done
 #[derive(Debug)]
 pub(super) struct Shell {
     child: Child,
-    requests: ChildStdin,
-    output: Receiver<Vec<u8>>,
+    requests: UnixStream,
+    heard: Receiver<Heard>,
     /// Where the file of the command and its input are.
     control: PathBuf,
-    count: u32,
+}
+
+/// What is heard of a shell.
+#[derive(Debug)]
+enum Heard {
+    /// Something was printed.
+    Output(Vec<u8>),
+    /// The command has ended with this exit code. All that it has printed came before.
+    End(i32),
 }
 
 /// How a command ended.
@@ -76,41 +89,36 @@ impl Shell {
     /// Starts a shell in a folder. `variables` are put into its environment.
     pub(super) fn start(control: &Path, folder: &Path, variables: &[(&str, &OsStr)]) -> io::Result<Shell> {
         let (reader, writer) = io::pipe()?;
-        let mut child = Command::new("sh")
+        let (requests, answers) = UnixStream::pair()?;
+        let child = Command::new("sh")
             .args([OsStr::new("-c"), OsStr::new(DRIVER), OsStr::new("sh"), control.as_os_str()])
             .current_dir(folder)
             .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
+            .stdin(Stdio::from(OwnedFd::from(answers)))
             .stdout(writer.try_clone()?)
             .stderr(writer)
             .process_group(0)
             .spawn()?;
-        let requests = child.stdin.take().ok_or_else(|| io::Error::other("the shell has no standard input"))?;
-        let (sender, output) = channel();
-        std::thread::spawn(move || listen(reader, |bytes| sender.send(bytes).is_ok()));
-        Ok(Shell { child, requests, output, control: control.to_owned(), count: 0 })
+        let (sender, heard) = channel();
+        let answers = requests.try_clone()?;
+        std::thread::spawn(move || listen(reader, answers, |heard| sender.send(heard).is_ok()));
+        Ok(Shell { child, requests, heard, control: control.to_owned() })
     }
 
     /// Carries out a command to its end.
     pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
         std::fs::write(self.control.join("command"), format!("{command}\n"))?;
         std::fs::write(self.control.join("input"), typing.input)?;
-        self.count += 1;
-        let mark = format!("\u{1e}layerlab-{}-{}\u{1e}", std::process::id(), self.count);
         // A shell that has ended takes no command: its output says so.
         let mut terminal = typing.is_at_terminal.then(|| Terminal::open(typing.input)).transpose()?;
         let device = terminal.as_ref().map(|terminal| terminal.device.display().to_string()).unwrap_or_default();
-        let _ = writeln!(self.requests, "{mark} {device}");
+        let _ = writeln!(self.requests, "{device}");
         let deadline = Instant::now() + typing.patience;
         let mut output = Vec::new();
         let mut is_interrupted = typing.is_time_for_ctrl_c.is_none();
         loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
-            }
-            if let Some((text, code)) = ended(&output, &mark) {
-                let text = terminal.map(Terminal::finish).unwrap_or_default() + &text;
-                return Ok(Outcome { output: text, end: End::Exit(code), is_last: false });
             }
             if let (false, Some(is_time)) = (is_interrupted, typing.is_time_for_ctrl_c)
                 && is_time(&String::from_utf8_lossy(&output))
@@ -123,10 +131,15 @@ impl Shell {
                 self.signal(Signal::KILL);
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
             }
-            match self.output.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
-                Ok(bytes) if output.len() < MOST_OUTPUT => output.extend(bytes),
-                // Only its end matters.
-                Ok(bytes) => output.splice(MOST_OUTPUT.., bytes).for_each(drop),
+            match self.heard.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
+                Ok(Heard::Output(bytes)) => {
+                    let room = MOST_OUTPUT.saturating_sub(output.len());
+                    output.extend_from_slice(&bytes[..room.min(bytes.len())]);
+                }
+                Ok(Heard::End(code)) => {
+                    let text = terminal.map(Terminal::finish).unwrap_or_default() + &text(&output);
+                    return Ok(Outcome { output: text, end: End::Exit(code), is_last: false });
+                }
                 Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.signal(Signal::KILL);
@@ -135,6 +148,8 @@ impl Shell {
                     return Ok(Outcome { output: text(&output), end, is_last: true });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
+                    // One that has closed its streams is of no use.
+                    self.signal(Signal::KILL);
                     let status = self.child.wait()?;
                     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
                     return Ok(Outcome { output: text(&output), end: End::Exit(code), is_last: true });
@@ -159,25 +174,46 @@ impl Drop for Shell {
     }
 }
 
-/// Passes on what is written to a pipe, until nobody wants it.
-fn listen(mut reader: PipeReader, mut pass: impl FnMut(Vec<u8>) -> bool) {
+/// Passes on what is printed and how commands end, until nobody wants it or the shell has ended. Who still has the pipe then is heard no more.
+fn listen(mut reader: PipeReader, mut answers: UnixStream, mut pass: impl FnMut(Heard) -> bool) {
     let mut buffer = vec![0; 64 << 10];
-    while let Ok(count @ 1..) = reader.read(&mut buffer) {
-        if !pass(buffer[..count].to_vec()) {
-            return;
+    let mut answer = Vec::new();
+    loop {
+        let mut both = [PollFd::new(&reader, PollFlags::IN), PollFd::new(&answers, PollFlags::IN)];
+        match poll(&mut both, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(_) => return,
+        }
+        let [_, is_answered] = both.map(|one| !one.revents().is_empty());
+        // What was printed before the answer is in the pipe by now; of what goes on in the background there may be more.
+        let waiting = ioctl_fionread(&reader).map_or(0, |count| usize::try_from(count).unwrap_or(0));
+        let mut left = if is_answered { waiting } else { buffer.len() };
+        while left > 0 {
+            let most = left.min(buffer.len());
+            let Ok(count @ 1..) = reader.read(&mut buffer[..most]) else { return };
+            left = if is_answered { left - count } else { 0 };
+            if !pass(Heard::Output(buffer[..count].to_vec())) {
+                return;
+            }
+        }
+        if !is_answered {
+            continue;
+        }
+        match answers.read(&mut buffer) {
+            Ok(count @ 1..) => answer.extend_from_slice(&buffer[..count]),
+            Ok(0) | Err(_) => return,
+        }
+        if answer.ends_with(b"\n") {
+            let code = std::str::from_utf8(&answer).ok().and_then(|code| code.trim().parse().ok());
+            answer.clear();
+            if !pass(Heard::End(code.unwrap_or(1))) {
+                return;
+            }
         }
     }
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
-}
-
-/// The output before the mark of its end, and the exit code behind it.
-fn ended(output: &[u8], mark: &str) -> Option<(String, i32)> {
-    let tail = output.len().saturating_sub(mark.len() + 256);
-    let found = output[tail..].windows(mark.len()).rposition(|window| window == mark.as_bytes())?;
-    let (before, after) = output.split_at(tail + found);
-    let code = std::str::from_utf8(&after[mark.len()..]).ok()?.strip_suffix('\n')?.trim().parse().ok()?;
-    Some((text(before), code))
 }
