@@ -186,6 +186,8 @@ enum Command {
     Oci(oci::Oci),
     /// Run the commands of Markdown tutorials, and compare what they print with what the pages show
     Verify(lesson::verify::Verify),
+    /// Write lessons, and prove that they are right
+    Lesson(lesson::Lesson),
     /// Explain an instruction, a word, the built-in base image, or a container as it is now
     Explain(explain::Explain),
     /// Make questions and tasks of the blocks of lessons, for mdBook
@@ -350,6 +352,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Verify(command) => command.run(ui),
         Command::MdBook(command) => command.run(ui),
+        Command::Lesson(command) => command.run(ui),
         Command::Explain(command) => command.run(world, ui),
     }
 }

@@ -4,6 +4,7 @@
 //! ```lesson
 //! clears up: an image is one big file; a container's changes go into its image
 //! minutes: 20
+//! leaves: web; data                    containers and volumes that are there when the page ends, if any
 //! ```
 //! ````
 
@@ -19,6 +20,8 @@ pub(crate) struct About {
     pub(crate) clears_up: Vec<String>,
     /// How long it takes.
     pub(crate) minutes: u32,
+    /// What it leaves on purpose: names of containers and volumes.
+    pub(crate) leaves: Vec<String>,
 }
 
 impl About {
@@ -37,10 +40,12 @@ impl About {
 
     fn read(page: &Page, number: usize) -> Result<About, Mistake> {
         let block = &page.blocks[number];
-        let (mut clears_up, mut minutes) = (Vec::new(), None);
+        let (mut clears_up, mut minutes, mut leaves) = (Vec::new(), None, Vec::new());
+        let list = |value: &str| value.split(';').map(|part| part.trim().to_owned()).collect::<Vec<_>>();
         for (place, line) in block.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             match line.split_once(':').map(|(key, value)| (key.trim(), value.trim())) {
-                Some(("clears up", value)) => clears_up.extend(value.split(';').map(|part| part.trim().to_owned())),
+                Some(("clears up", value)) => clears_up.extend(list(value)),
+                Some(("leaves", value)) => leaves.extend(list(value)),
                 Some(("minutes", value)) if value.parse::<u32>().is_ok_and(|minutes| minutes > 0) => {
                     minutes = value.parse().ok();
                 }
@@ -53,7 +58,8 @@ impl About {
         if clears_up.is_empty() {
             return Err(missing("what it clears up"));
         }
-        Ok(About { clears_up, minutes: minutes.ok_or_else(|| missing("how many minutes it takes"))? })
+        let minutes = minutes.ok_or_else(|| missing("how many minutes it takes"))?;
+        Ok(About { clears_up, minutes, leaves })
     }
 }
 
@@ -67,8 +73,9 @@ mod tests {
 
     #[test]
     fn a_lesson_says_what_it_clears_up_and_how_long_it_takes() {
-        let about = About { clears_up: vec!["a: b".to_owned(), "c".to_owned()], minutes: 20 };
-        assert_eq!(find("```lesson\nclears up: a: b; c\nminutes: 20\n```\n"), Ok(Some(about)));
+        let about =
+            About { clears_up: vec!["a: b".to_owned(), "c".to_owned()], minutes: 20, leaves: vec!["web".to_owned()] };
+        assert_eq!(find("```lesson\nclears up: a: b; c\nminutes: 20\nleaves: web\n```\n"), Ok(Some(about)));
         assert_eq!(find("# No lesson\n"), Ok(None));
     }
 

@@ -28,16 +28,22 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Builds what a folder has, and offers it from a home.
+    /// Builds what a folder has, with these variables, and offers it from a home.
     ///
     /// # Errors
     /// What the file system says; an image that can't be built, with what its build printed.
-    pub(super) fn start(program: &Path, home: &Path, shelves: &Path) -> io::Result<Hub> {
+    pub(super) fn start(
+        program: &Path,
+        home: &Path,
+        shelves: &Path,
+        variables: &[(&'static str, &'static str)],
+    ) -> io::Result<Hub> {
         let mut repositories = Vec::new();
         find(shelves, Path::new(""), &mut repositories)?;
         let layerlab = || {
             let mut command = Command::new(program);
-            command.arg("--home").arg(home).env("LAYERLAB_PULL", "never").stdin(Stdio::null());
+            command.arg("--home").arg(home).stdin(Stdio::null());
+            command.envs(variables.iter().copied()).env("LAYERLAB_PULL", "never");
             command
         };
         for repository in repositories {

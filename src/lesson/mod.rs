@@ -10,32 +10,47 @@
 //! digests.rs  ids and digests, which differ from machine to machine
 //! room.rs     a fresh folder with an empty home; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
-//! replay.rs   a page's acts, carried out; how the page would have to look
+//! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
+//! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
+//! together.rs several pages at the same time; sample.rs: a lesson to begin with
 //! ```
 //!
 //! Begin with `script.rs`, which says what may stand in a page. Front ends show what is found; nothing here prints.
 
 mod about;
+mod answers;
 mod change;
 mod digests;
+mod finding;
 mod fitting;
+mod form;
 mod hub;
 mod page;
+mod proving;
 mod question;
 mod replay;
 mod room;
+mod sample;
 mod script;
 mod session;
 mod shell;
 mod task;
 mod terminal;
+mod together;
+mod trouble;
 
 pub(crate) use about::{ABOUT, About};
 pub(crate) use digests::OnPages;
+pub(crate) use finding::{Evidence, Finding, Standing, Subject};
 pub(crate) use page::{Block, Mistake, PREDICTION, Page, TASKS};
+pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
-pub(crate) use replay::{Error, Options, Replay, replay};
+pub(crate) use replay::{Error, Options, Purpose, Replay, replay};
+pub(crate) use sample::write as write_sample;
 pub(crate) use task::Task;
+pub(crate) use together::on_each;
+
+use std::path::Path;
 
 use crate::limits::Limit;
 
@@ -46,4 +61,9 @@ pub(crate) const PAGE: Limit = Limit::bytes("page", "LAYERLAB_MAX_PAGE", 4 << 20
 pub(crate) const BOOK: Limit = Limit::bytes("book", "LAYERLAB_MAX_BOOK", 64 << 20);
 
 /// The name of the file that a lesson is, in its folder.
-const LESSON: &str = "lesson.md";
+pub(crate) const LESSON: &str = "lesson.md";
+
+/// The folder that a page is in.
+pub(crate) fn folder_of(page: &Path) -> &Path {
+    page.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// The languages of blocks that ask the learner something.
 pub(crate) const PREDICTION: &str = "predict";
@@ -17,7 +17,19 @@ pub(crate) struct Page {
     /// How messages call it: its path, as it was given.
     pub(crate) name: String,
     pub(crate) text: String,
+    pub(crate) headings: Vec<Heading>,
     pub(crate) blocks: Vec<Block>,
+}
+
+/// A heading: `# Title`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Heading {
+    /// From 1.
+    pub(crate) line: usize,
+    /// Whether it is one of the highest level.
+    pub(crate) is_title: bool,
+    /// Without marks of emphasis and code.
+    pub(crate) text: String,
 }
 
 /// A fenced block.
@@ -61,8 +73,28 @@ impl Page {
     /// A block that is not closed: the rest of the text would be in it.
     pub(crate) fn parse(name: &str, text: &str) -> Result<Page, Mistake> {
         let mut blocks = Vec::new();
+        let mut headings = Vec::new();
+        let mut heading: Option<Heading> = None;
         for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
-            let Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) = event else { continue };
+            let info = match event {
+                Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => info,
+                Event::Start(Tag::Heading { level, .. }) => {
+                    let line = text[..range.start].matches('\n').count() + 1;
+                    heading = Some(Heading { line, is_title: level == HeadingLevel::H1, text: String::new() });
+                    continue;
+                }
+                Event::End(TagEnd::Heading(_)) => {
+                    headings.extend(heading.take());
+                    continue;
+                }
+                Event::Text(words) | Event::Code(words) => {
+                    if let Some(heading) = &mut heading {
+                        heading.text.push_str(&words);
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
             let before = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
             let margin = &text[before..range.start];
             let line = text[..range.start].matches('\n').count() + 2;
@@ -84,12 +116,17 @@ impl Page {
             let inner = parts(name, &blocks, blocks.len() - 1)?;
             blocks.extend(inner);
         }
-        Ok(Page { name: name.to_owned(), text: text.to_owned(), blocks })
+        Ok(Page { name: name.to_owned(), text: text.to_owned(), headings, blocks })
     }
 
     /// The blocks that are parts of a task, with their numbers.
     pub(crate) fn within(&self, task: usize) -> impl Iterator<Item = (usize, &Block)> {
         self.blocks.iter().enumerate().filter(move |(_, block)| block.within == Some(task))
+    }
+
+    /// The number of the innermost block that has a line in it, or on its first fence.
+    pub(crate) fn block_at(&self, line: usize) -> Option<usize> {
+        self.blocks.iter().rposition(|block| (block.line - 1..block.line + block.lines.len()).contains(&line))
     }
 
     /// The text with other lines in some of its blocks, by their numbers.
@@ -205,6 +242,13 @@ mod tests {
         let page = parse("a\n```sh one\n1\n```\n- b\n  ~~~ console\n  $ 2\n\n  ~~~\n> ```\n> 3\n> ```\n");
         let found: Vec<_> = page.blocks.iter().map(|block| (block.line, block.lines.join("|"))).collect();
         assert_eq!(found, [(3, "1".to_owned()), (7, "$ 2|".to_owned()), (11, "3".to_owned())]);
+    }
+
+    #[test]
+    fn headings_are_found() {
+        let page = parse("# A `b`\n\nx\n\n## C\n\n````exercise points=2\n# d\n````\n");
+        let found: Vec<_> = page.headings.iter().map(|one| (one.line, one.is_title, one.text.as_str())).collect();
+        assert_eq!(found, [(1, true, "A b"), (5, false, "C")]);
     }
 
     #[test]

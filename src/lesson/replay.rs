@@ -12,11 +12,12 @@ use super::change::changed;
 use super::digests::{self, Known, OnPages};
 use super::fitting::{align, arranged, fits, likened};
 use super::page::{Block, Mistake, Page};
-use super::room::{self, Room};
+use super::room::{self, Leftovers, Room};
 use super::script::{Act, FileName, acts};
 use super::session::{CTRL_C, Piece, Run, typed_at_prompt};
 use super::shell::{End, Outcome, Typing};
 use super::task::Task;
+use super::trouble::{Kind, Trouble};
 use crate::progress::Interrupt;
 
 /// How a page is replayed.
@@ -26,10 +27,21 @@ pub(crate) struct Options {
     pub(crate) with: Vec<PathBuf>,
     /// How long a command may take.
     pub(crate) patience: Duration,
-    /// Whether the page is rewritten: then it does not matter which digests it had.
-    pub(crate) is_update: bool,
+    /// For what.
+    pub(crate) purpose: Purpose,
     /// The wish to stop.
     pub(crate) interrupt: Interrupt,
+}
+
+/// Why a page is replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To compare what it shows.
+    Compare,
+    /// To rewrite it: then it does not matter which digests it had.
+    Rewrite,
+    /// To prove all that a lesson claims: without registries, and with a look at what it leaves.
+    Prove,
 }
 
 /// What was found.
@@ -41,18 +53,12 @@ pub(crate) struct Replay {
     pub(crate) found: String,
     /// The same with all digests as they were printed.
     pub(crate) updated: String,
+    /// The blocks that show something else than was printed, by their numbers, as they would have to be.
+    pub(crate) drifts: BTreeMap<usize, Vec<String>>,
     /// What is wrong beside the text.
     pub(crate) troubles: Vec<Trouble>,
-}
-
-/// Something that went wrong while a page was replayed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    /// The line of the page, from 1.
-    pub(crate) line: usize,
-    pub(crate) message: String,
-    /// What was printed, where that helps.
-    pub(crate) output: String,
+    /// What is there at its end, where it was asked for.
+    pub(crate) leftovers: Leftovers,
 }
 
 /// Why a page can't be replayed.
@@ -86,14 +92,19 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
     // A page that is named as lessons are brings its folder.
     let path = Path::new(&page.name);
     let is_lesson = path.file_name().is_some_and(|name| name == super::LESSON);
-    let room = if is_lesson {
-        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let mut room = if is_lesson {
         let mut room = Room::new(&[])?;
-        room.furnish(folder)?;
+        // What a lesson shows of times and sizes is the same whenever it is run.
+        room.set_usual("SOURCE_DATE_EPOCH", "1700000000");
+        room.set_usual("TZ", "UTC");
+        room.furnish(super::folder_of(path))?;
         room
     } else {
         Room::new(&options.with)?
     };
+    if options.purpose == Purpose::Prove {
+        room.set("LAYERLAB_PULL", "never");
+    }
     let mut replayer = Replayer {
         page,
         room,
@@ -147,11 +158,8 @@ impl Replayer<'_> {
                 Act::Do { block, task, solution } => {
                     if self.is_done(task)? {
                         let line = self.page.blocks[*block].line - 1;
-                        self.trouble(
-                            line,
-                            "this task is done before anybody has done it: its check proves nothing",
-                            "",
-                        );
+                        let message = "this task is done before anybody has done it: its check proves nothing";
+                        self.trouble(line, Kind::DoneBefore, message, "");
                     }
                     self.carry_out(solution)?;
                     for run in &task.checks {
@@ -169,10 +177,7 @@ impl Replayer<'_> {
         for run in &task.checks {
             let command = self.known.as_printed(&run.command);
             let outcome = self.room.run(&command, &typing(self.options, "", false))?;
-            let printed: Vec<String> = outcome.output.lines().map(str::to_owned).collect();
-            let shown: Vec<String> = run.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect();
-            let is_as_shown = align(&shown, &printed).is_some();
-            if !is_as_shown || !matches!(outcome.end, End::Exit(code) if code == run.status.unwrap_or(0)) {
+            if !is_as_shown(run, &outcome) {
                 return Ok(false);
             }
         }
@@ -180,8 +185,8 @@ impl Replayer<'_> {
     }
     // ANCHOR_END: is-done
 
-    fn trouble(&mut self, line: usize, message: impl Into<String>, output: &str) {
-        self.troubles.push(Trouble { line, message: message.into(), output: output.to_owned() });
+    fn trouble(&mut self, line: usize, kind: Kind, message: impl Into<String>, output: &str) {
+        self.troubles.push(Trouble { line, kind, message: message.into(), output: output.to_owned() });
     }
 
     /// Writes a file. One that has the text already stays as it is, with its time.
@@ -204,13 +209,14 @@ impl Replayer<'_> {
             Ok(before) => before,
             Err(error) => {
                 let message = format!("can't change {}: {}", path.display(), crate::errno::describe(&error));
-                self.trouble(line, message, "");
+                self.trouble(line, Kind::Change, message, "");
                 return None;
             }
         };
         let after = changed(&before, &self.page.blocks[block].lines);
         if after.is_none() {
-            self.trouble(line, "the lines that this changes do not stand in the file exactly once", &before);
+            let message = "the lines that this changes do not stand in the file exactly once";
+            self.trouble(line, Kind::Change, message, &before);
         }
         after
     }
@@ -253,22 +259,23 @@ impl Replayer<'_> {
         match (outcome.end, run.status) {
             (End::TimedOut(patience), _) => {
                 let message = format!("`{}` did not end within {} s", run.command, patience.as_secs());
-                self.trouble(run.line, message, output);
+                self.trouble(run.line, Kind::Command, message, output);
             }
             (End::Exit(code), Some(status)) if code != status => {
                 let message = format!("`{}` ended with exit code {code}, and not with {status}", run.command);
-                self.trouble(run.line, message, output);
+                self.trouble(run.line, Kind::Command, message, output);
             }
             // A failure that says what it is stands on the page.
             (End::Exit(code), None) if code != 0 && !output.contains("rror") && !has_ctrl_c(run) => {
-                self.trouble(run.line, format!("`{}` ended with exit code {code}", run.command), output);
+                let message = format!("`{}` ended with exit code {code}", run.command);
+                self.trouble(run.line, Kind::Command, message, output);
             }
             (End::Exit(_), _) => {}
         }
         let prompts = output.lines().filter(|line| typed_at_prompt(line).is_some()).count();
         if prompts < run.input.len() {
             let message = format!("`{}` took {prompts} of {} lines that are typed", run.command, run.input.len());
-            self.trouble(run.line, message, output);
+            self.trouble(run.line, Kind::Command, message, output);
         }
     }
 
@@ -305,7 +312,7 @@ impl Replayer<'_> {
     /// Compares the digests of this page with those of others.
     fn compare_digests(&mut self, pages: &Mutex<OnPages>) {
         // A page that is rewritten gets the digests of this machine.
-        if self.options.is_update {
+        if self.options.purpose == Purpose::Rewrite {
             return;
         }
         let passing = self.room.passing_ids();
@@ -317,21 +324,35 @@ impl Replayer<'_> {
             }
         }
         drop(pages);
-        unlike.into_iter().for_each(|(line, message)| self.trouble(line, message, ""));
+        unlike.into_iter().for_each(|(line, message)| self.trouble(line, Kind::Digest, message, ""));
     }
 
     fn finish(mut self, pages: &Mutex<OnPages>) -> io::Result<Replay> {
         self.compare_digests(pages);
         let (verdict, is_whole) = self.room.layerlab(&["store", "verify"])?;
         if !is_whole {
-            self.trouble(1, "the store is damaged after this page", &verdict);
+            self.trouble(1, Kind::Store, "the store is damaged after this page", &verdict);
         }
+        let leftovers = match self.options.purpose {
+            Purpose::Prove => self.room.leftovers()?,
+            Purpose::Compare | Purpose::Rewrite => Leftovers::default(),
+        };
         let updated = self.known.as_printed(&self.page.with(&self.updated));
-        Ok(Replay { commands: self.commands, found: self.page.with(&self.found), updated, troubles: self.troubles })
+        let found = self.page.with(&self.found);
+        let Replayer { page, commands, troubles, found: mut drifts, .. } = self;
+        drifts.retain(|block, lines| page.blocks[*block].lines != *lines);
+        Ok(Replay { commands, found, updated, drifts, troubles, leftovers })
     }
 }
 
-fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {
+/// Whether a command printed what is shown, and ended as it does where nothing is wrong.
+pub(super) fn is_as_shown(run: &Run, outcome: &Outcome) -> bool {
+    let printed: Vec<String> = outcome.output.lines().map(str::to_owned).collect();
+    let shown: Vec<String> = run.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect();
+    align(&shown, &printed).is_some() && outcome.end == End::Exit(run.status.unwrap_or(0))
+}
+
+pub(super) fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {
     let Options { patience, interrupt, .. } = options;
     Typing { input, is_at_terminal, is_time_for_ctrl_c: None, patience: *patience, interrupt }
 }

@@ -60,6 +60,18 @@ pub(crate) struct Room {
     folder: tempfile::TempDir,
     shell: Option<Shell>,
     hub: Option<Hub>,
+    /// Variables that its commands have beside the user's own.
+    set: Vec<(&'static str, &'static str)>,
+}
+
+/// What is there that somebody would have to remove.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Leftovers {
+    /// The names of containers that run, of those that have ended, of volumes, of processes.
+    pub(crate) running: Vec<String>,
+    pub(crate) ended: Vec<String>,
+    pub(crate) volumes: Vec<String>,
+    pub(crate) processes: Vec<String>,
 }
 
 impl Room {
@@ -74,7 +86,12 @@ impl Room {
         };
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
-        let room = Room { folder: folder.map_err(failed("can't make a folder in", &parent))?, shell: None, hub: None };
+        let room = Room {
+            folder: folder.map_err(failed("can't make a folder in", &parent))?,
+            shell: None,
+            hub: None,
+            set: Vec::new(),
+        };
         for name in ["work", "home", "logins", "bin", "control"] {
             let path = room.path(name);
             std::fs::create_dir(&path).map_err(failed("can't make", &path))?;
@@ -119,7 +136,7 @@ impl Room {
 
     fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io { what: "can't offer what is in", path: shelves.to_owned(), source };
-        let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves).map_err(failed)?;
+        let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves, &self.set).map_err(failed)?;
         std::fs::write(self.path("home/registries.toml"), hub.settings()).map_err(failed)?;
         self.hub = Some(hub);
         Ok(())
@@ -132,6 +149,18 @@ impl Room {
     /// The folder where commands are typed.
     pub(super) fn work(&self) -> PathBuf {
         self.path("work")
+    }
+
+    /// Its commands have this variable.
+    pub(super) fn set(&mut self, name: &'static str, value: &'static str) {
+        self.set.push((name, value));
+    }
+
+    /// Its commands have this variable, unless the user has said something else.
+    pub(super) fn set_usual(&mut self, name: &'static str, value: &'static str) {
+        if std::env::var_os(name).is_none() {
+            self.set(name, value);
+        }
     }
 
     /// The file of the command that is typed.
@@ -168,8 +197,6 @@ impl Room {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
         let editor = format!("sh {}", self.path("control/editor").display());
-        // Where the page brings a registry, nothing else is asked.
-        let pull = self.hub.as_ref().map(|_| ("LAYERLAB_PULL", "missing".into()));
         let mut variables = vec![
             // A folder with a `:` in its name can't be in the list.
             ("PATH", paths.unwrap_or(path)),
@@ -179,8 +206,40 @@ impl Room {
             ("VISUAL", editor.into()),
             ("LC_ALL", "C.UTF-8".into()),
         ];
-        variables.extend(pull);
+        variables.extend(self.set.iter().map(|(name, value)| (*name, value.into())));
+        // Where the page brings a registry, nothing else is asked.
+        variables.extend(self.hub.as_ref().map(|_| ("LAYERLAB_PULL", "missing".into())));
         variables
+    }
+
+    /// Takes away all that a page can ask: `layerlab` and `docker` are not there. What prints the same here as elsewhere asks nobody.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn strip(&self) -> io::Result<()> {
+        for name in ["layerlab", "docker"] {
+            let path = self.path("bin").join(name);
+            std::fs::remove_file(&path)?;
+            // In the place of one that is installed.
+            std::fs::write(&path, "#!/bin/sh\nexit 127\n")?;
+            std::fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
+    /// What the commands have left.
+    pub(super) fn leftovers(&self) -> io::Result<Leftovers> {
+        let list = |arguments: &[&str]| {
+            let (text, _) = self.layerlab(arguments)?;
+            Ok::<_, io::Error>(text.lines().map(str::to_owned).collect::<Vec<_>>())
+        };
+        let names = ["--format", "{{.Names}}"];
+        let running = list(&[&["ps"], names.as_slice()].concat())?;
+        let mut ended = list(&[&["ps", "-a"], names.as_slice()].concat())?;
+        ended.retain(|name| !running.contains(name));
+        let volumes = list(&["volume", "ls", "-q"])?;
+        let processes = self.shell.as_ref().map(Shell::left).unwrap_or_default();
+        Ok(Leftovers { running, ended, volumes, processes })
     }
 
     /// The ids of what has come and gone here, such as containers: chance makes them, unlike the digests of what is in the store.

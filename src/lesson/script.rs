@@ -69,7 +69,7 @@ pub(super) enum Act {
 pub(super) struct FileName(PathBuf);
 
 impl FileName {
-    fn new(name: &str) -> Option<FileName> {
+    pub(super) fn new(name: &str) -> Option<FileName> {
         let path = Path::new(name);
         let is_normal = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         (path.file_name().is_some() && path.components().all(is_normal)).then(|| FileName(path.to_owned()))
@@ -134,7 +134,7 @@ pub(super) fn acts_of<'p>(
 ///
 /// # Errors
 /// As [`Task::read`]; the solution does nothing.
-fn task(page: &Page, number: usize) -> Result<Act, Mistake> {
+pub(super) fn task(page: &Page, number: usize) -> Result<Act, Mistake> {
     let task = Task::read(page, number)?;
     let solution = acts_of(page, page.within(number).filter(|(_, block)| block.line > task.solution_line))?;
     if solution.is_empty() {

@@ -59,6 +59,11 @@ pub(super) fn typed_at_prompt(line: &str) -> Option<&str> {
     (is_path && !before.contains(' ')).then_some(input)
 }
 
+/// The languages of blocks that hold commands, always or perhaps.
+pub(super) fn languages() -> impl Iterator<Item = &'static str> {
+    SESSIONS.into_iter().chain(PERHAPS_SESSIONS)
+}
+
 /// Whether a block holds commands, or the output of the last one.
 pub(super) fn is_session(block: &Block) -> bool {
     let first = block.lines.iter().find(|line| !line.trim().is_empty());

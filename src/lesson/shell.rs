@@ -158,6 +158,22 @@ impl Shell {
         }
     }
 
+    /// The names of the processes that its commands have left, as far as they are still in its group.
+    pub(super) fn left(&self) -> Vec<String> {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let own = self.child.id().to_string();
+        let name = |process: std::fs::DirEntry| {
+            let number = process.file_name().into_string().ok().filter(|name| *name != own)?;
+            // `NUMBER (NAME) STATE PARENT GROUP …`; see proc_pid_stat(5). One that has ended has none.
+            let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+            let (before, after) = text.rsplit_once(')')?;
+            let mut fields = after.split_whitespace();
+            let is_left = fields.next() != Some("Z") && fields.nth(1) == Some(own.as_str());
+            is_left.then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
+        };
+        processes.flatten().filter_map(name).collect()
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // A group that has ended needs no signal.

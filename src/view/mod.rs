@@ -28,6 +28,7 @@ pub(crate) mod pictures;
 pub(crate) mod plain;
 pub(crate) mod program;
 mod progress;
+pub(crate) mod proofs;
 pub(crate) mod quiet;
 pub(crate) mod report;
 pub(crate) mod screen;

@@ -8,6 +8,7 @@ mod bundle;
 mod bundles;
 mod bundles_apart;
 mod cache;
+mod checking;
 mod containers;
 mod crash;
 mod emulated;

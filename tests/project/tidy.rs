@@ -318,7 +318,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("lesson", &["diagnostic", "errno", "limits", "progress"]),
+    // Of a lesson the folder is looked at as well: which of its files an image would get.
+    ("lesson", &["context", "diagnostic", "document", "errno", "limits", "progress", "shown", "tree"]),
     (
         "view",
         &[

@@ -4,22 +4,20 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 
+use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::document::{self, Links};
 use crate::errno;
-use crate::lesson::{self, OnPages, Page, Replay};
+use crate::lesson::{self, OnPages, Page, Purpose, Replay};
 use crate::limits::Limits;
 use crate::progress::Interrupt;
-use crate::source::SourceFile;
 use crate::view::drift;
 
 /// Run the commands of Markdown tutorials, and compare what they print with what the pages show.
@@ -56,9 +54,12 @@ impl Verify {
         let limits = preferences()?.limits;
         let pages = self.files.iter().map(|file| read(file, &limits)).collect::<Result<Vec<Page>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);
-        let options = lesson::Options { with: self.with.clone(), patience, is_update: self.update, interrupt };
+        let purpose = if self.update { Purpose::Rewrite } else { Purpose::Compare };
+        let options = lesson::Options { with: self.with.clone(), patience, purpose, interrupt };
+        let on_pages = Mutex::new(OnPages::default());
+        let replays = lesson::on_each(&pages, self.jobs, |page| lesson::replay(page, &options, &on_pages));
         let mut is_right = true;
-        for (page, replay) in pages.iter().zip(replay_all(&pages, &options, self.jobs)) {
+        for (page, replay) in pages.iter().zip(replays) {
             is_right &= self.show(page, &replay?, ui)?;
         }
         if is_right { Ok(()) } else { Err(Failure::status(1)) }
@@ -86,39 +87,6 @@ impl Verify {
 
 /// Reads a page.
 fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
-    let text = document::read(path, limits.bound(&lesson::PAGE), Links::Follow)?;
-    let name = path.display().to_string();
-    let source = SourceFile::from_bytes(name.clone(), &text).map_err(|error| {
-        let hint = error.hint();
-        Diagnostic::error(error.to_string()).hint(hint)
-    })?;
-    Ok(Page::parse(&name, &source.text)?)
-}
-
-/// Replays several pages, some at a time; the results are in their order.
-fn replay_all(
-    pages: &[Page],
-    options: &lesson::Options,
-    jobs: Option<NonZeroUsize>,
-) -> Vec<Result<Replay, lesson::Error>> {
-    let jobs = jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let on_pages = Mutex::new(OnPages::default());
-    let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<Replay, lesson::Error>>>> = pages.iter().map(|_| Mutex::default()).collect();
-    let work = || {
-        while let Some((page, result)) = {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            pages.get(number).zip(results.get(number))
-        } {
-            let replay = lesson::replay(page, options, &on_pages);
-            *result.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(replay);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.min(pages.len()) {
-            scope.spawn(work);
-        }
-    });
-    let taken = |result: Mutex<Option<_>>| result.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-    results.into_iter().filter_map(taken).collect()
+    let source = reading::text(path, limits)?;
+    Ok(Page::parse(&source.name, &source.text)?)
 }

@@ -1,0 +1,115 @@
+//! `layerlab lesson check`: whether all that lessons claim is so.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::reading;
+use crate::cli::failure::Failure;
+use crate::cli::interrupts;
+use crate::cli::preferences;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::errno;
+use crate::lesson::{self, LESSON, Mistake, OnPages, Page, Proof, Purpose};
+use crate::limits::Limits;
+use crate::progress::Interrupt;
+use crate::shown;
+use crate::view::proofs;
+
+/// Prove all that lessons claim.
+///
+/// Of each lesson: it is whole; the files that it shows are those of its folder, and no image has the lesson in it; each task is undone before its
+/// solution and done after it; each prediction has one right answer, which a run gives; the commands print what is shown, without a
+/// registry; nothing goes on when it ends. The exit code is 1 if something is not so.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A folder without a lesson.md is a pack: all lessons in the folders within it.\n\nThe commands of a lesson are run as you, and can do what you can do: read a lesson that is not yours first."
+)]
+pub(crate) struct Check {
+    /// Lessons, their folders, or folders of lessons (default: the current folder)
+    #[arg(value_name = "FOLDER|FILE")]
+    places: Vec<PathBuf>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+    /// How long a command may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+    /// How many lessons are run at the same time (default: one for each processor)
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Check {
+    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
+        let interrupt = Interrupt::new()
+            .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
+        interrupts::catch(&interrupt);
+        let limits = preferences()?.limits;
+        let pages = pages(&self.places)?;
+        let pages = pages.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
+        let patience = Duration::from_secs(self.timeout);
+        let options = lesson::Options { with: Vec::new(), patience, purpose: Purpose::Prove, interrupt };
+        let on_pages = Mutex::new(OnPages::default());
+        let proofs = lesson::on_each(&pages, self.jobs, |page| match page {
+            Ok(page) => lesson::prove(page, &options, &on_pages, &limits),
+            Err(mistake) => Ok(Proof::of_mistake(mistake)),
+        });
+        let proofs = proofs.into_iter().collect::<Result<Vec<Proof>, lesson::Error>>()?;
+        let names = pages.iter().map(|page| match page {
+            Ok(page) => page.name.as_str(),
+            Err(mistake) => mistake.page.as_str(),
+        });
+        if self.json {
+            let document = proofs::document(names.zip(&proofs));
+            writeln!(ui.plain(), "{document:#}")?;
+        } else {
+            for (name, proof) in names.zip(&proofs) {
+                ui.out().write_all(proofs::report(ui.palette, name, proof).as_bytes())?;
+            }
+        }
+        if proofs.iter().all(Proof::is_whole) { Ok(()) } else { Err(Failure::status(1)) }
+    }
+}
+
+/// The pages of lessons in these places.
+fn pages(places: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let here = [PathBuf::from(".")];
+    let places = if places.is_empty() { here.as_slice() } else { places };
+    let mut pages = Vec::new();
+    for place in places {
+        if place.is_dir() { pages.extend(lessons_in(place)?) } else { pages.push(place.clone()) }
+    }
+    Ok(pages)
+}
+
+/// The lesson that a folder is, or those of the folders in it.
+fn lessons_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let own = |folder: &Path| if folder == Path::new(".") { PathBuf::from(LESSON) } else { folder.join(LESSON) };
+    if own(folder).is_file() {
+        return Ok(vec![own(folder)]);
+    }
+    let name = shown::line(&folder.to_string_lossy()).into_owned();
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| Diagnostic::error(format!("can't read `{name}`: {}", errno::describe(&error))))?;
+    let is_here = folder == Path::new(".");
+    let entries = entries.flatten().map(|entry| if is_here { entry.file_name().into() } else { entry.path() });
+    let mut pages: Vec<PathBuf> = entries.map(|entry| own(&entry)).filter(|page| page.is_file()).collect();
+    pages.sort();
+    if pages.is_empty() {
+        let hint = "`layerlab lesson new NAME` makes one";
+        return Err(Diagnostic::error(format!("there is no lesson in `{name}`")).hint(hint).into());
+    }
+    Ok(pages)
+}
+
+/// Reads the page of a lesson; a text that can't be read as one is a finding.
+fn read(path: &Path, limits: &Limits) -> Result<Result<Page, Mistake>, Failure> {
+    let source = reading::text(path, limits)?;
+    Ok(Page::parse(&source.name, &source.text))
+}

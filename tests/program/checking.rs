@@ -1,0 +1,222 @@
+//! `lesson new` and `lesson check`: a lesson to begin with, and what is said of lessons that claim what is not so.
+//!
+//! The broken lessons are that first one with a change, so each is wrong in one way.
+
+use crate::harness::{Place, filter};
+
+/// A change of a file of the first lesson: the lesson's name, the file, what is replaced, and by what. Where nothing is replaced, the file is
+/// written anew.
+type Change = (&'static str, &'static str, &'static str, &'static str);
+
+const PAGE: &str = "lesson.md";
+const HEAD: &str = "# Broken\n\n```lesson\nclears up: x\nminutes: 1\n```\n\n";
+
+/// A pack of lessons with these changes.
+fn pack(changes: &[Change]) -> Place {
+    let place = Place::new("//- pack/\n");
+    for (lesson, file, from, to) in changes {
+        let folder = format!("pack/{lesson}");
+        if !place.path(&folder).exists() {
+            assert!(place.output(&format!("lesson new {folder}")).status.success(), "{lesson}");
+        }
+        let path = place.path(&format!("{folder}/{file}"));
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let after = if from.is_empty() {
+            (*to).to_owned()
+        } else {
+            assert_eq!(before.matches(from).count(), 1, "{lesson}: {from}");
+            before.replace(from, to)
+        };
+        std::fs::write(path, after).unwrap();
+    }
+    place
+}
+
+/// What is said of each of them beside what is proven.
+fn checked(changes: &[Change]) -> String {
+    checked_with("lesson check --jobs 1 pack", changes)
+}
+
+fn checked_with(command: &str, changes: &[Change]) -> String {
+    let place = pack(changes);
+    let said = filter(&place.run(command));
+    let is_good = |line: &&str| line.starts_with("  proven") || line.starts_with("  note");
+    said.lines().filter(|line| !is_good(line)).map(|line| without_rooms(line) + "\n").collect()
+}
+
+/// A line without the name of the folder in which a page was run.
+fn without_rooms(line: &str) -> String {
+    let Some((before, after)) = line.split_once("/layerlab-page-") else { return line.to_owned() };
+    let start = before.rfind(' ').map_or(0, |space| space + 1);
+    format!("{}ROOM{}", &before[..start], after.get(6..).unwrap_or_default())
+}
+
+#[test]
+fn a_new_lesson_is_proven() {
+    let place = Place::new("");
+    let commands = ["lesson new 15-my-lesson", "lesson new 15-my-lesson", "lesson new ..", "lesson check 15-my-lesson"];
+    insta::assert_snapshot!(filter(&place.session(&commands)));
+}
+
+#[test]
+fn a_folder_without_lessons_has_nothing_to_check() {
+    insta::assert_snapshot!(Place::new("").session(&["lesson check", "lesson check nowhere"]));
+}
+
+#[test]
+fn what_was_found_is_there_for_programs() {
+    let place =
+        pack(&[("a", PAGE, "minutes: 10", "minutes: ten"), ("b", PAGE, "Hello.\n```\n\n##", "Bye.\n```\n\n##")]);
+    insta::assert_snapshot!(filter(&place.run("lesson check --json --jobs 1 pack")));
+}
+
+#[test]
+fn pages_that_are_no_lessons_are_told() {
+    insta::assert_snapshot!(checked(&[
+        ("block-not-closed", PAGE, "", "# T\n\n```console\n$ true\n"),
+        ("no-title", PAGE, "# No title\n", ""),
+        ("low-title", PAGE, "# Low title", "## Low title"),
+        (
+            "nothing-about-it",
+            PAGE,
+            "```lesson\nclears up: an image changes when the file that it was built from changes\nminutes: 10\n```\n",
+            ""
+        ),
+        ("minutes-no-number", PAGE, "minutes: 10", "minutes: ten"),
+        ("clears-up-nothing", PAGE, "clears up: an image changes when the file that it was built from changes\n", ""),
+        ("misspelt-task", PAGE, "````exercise", "````excercise"),
+        ("misspelt-hint", PAGE, "```hint\nWhich", "```hnit\nWhich"),
+        ("check-without-task", PAGE, "## To do", "```check\n$ true\n```\n\n## To do"),
+        ("task-in-a-task", PAGE, "Solution:\n", "```predict\nx\n```\n\nSolution:\n"),
+        (
+            "output-of-no-command",
+            PAGE,
+            "```console\n$ docker build -q -t greeting .\nsha256:9b",
+            "```console\nsha256:9b"
+        ),
+        ("command-without-end", PAGE, "$ echo 'Good night.' > greeting.txt", "$ cat > greeting.txt <<EOF"),
+        ("control-character", PAGE, "at the end.", "at the \u{1b}[8mend."),
+        ("override", PAGE, "at the end.", "at the \u{202e}end."),
+        ("file-outside", PAGE, "```text greeting.txt", "```text ../greeting.txt"),
+        ("file-of-the-machine", PAGE, "```text greeting.txt", "```text /etc/motd"),
+    ]));
+}
+
+#[test]
+fn predictions_that_prove_nothing_are_told() {
+    insta::assert_snapshot!(checked(&[
+        ("two-right-answers", PAGE, "( ) `Good night.`", "(x) `Good night.`"),
+        ("no-right-answer", PAGE, "(x) `Hello.`", "( ) `Hello.`\n    No."),
+        ("wrong-one-marked", PAGE, "( ) `Good night.`\n    COPY took", "(x) `Good night.`\n    COPY took"),
+        ("wrong-one-marked", PAGE, "(x) `Hello.`", "( ) `Hello.`\n    It was changed."),
+        ("no-proof", PAGE, "(x) `Hello.`\n\n$ docker run --rm greeting\nHello.\n", "(x) `Hello.`\n"),
+        ("proof-of-nothing", PAGE, "(x) `Hello.`\n\n$ docker run --rm greeting\n", "(x) `Hello.`\n\n$ echo Hello.\n"),
+        (
+            "proof-of-a-failure",
+            PAGE,
+            "(x) `Hello.`\n\n$ docker run --rm greeting\nHello.\n",
+            "(x) none\n\n$ docker ps -q | wc -l\n0\n"
+        ),
+        (
+            "proof-of-something-else",
+            PAGE,
+            "(x) `Hello.`\n\n$ docker run --rm greeting\nHello.\n",
+            "(x) `Hello.`\n\n$ docker run --rm greeting\nGood night.\n"
+        ),
+        (
+            "no-explanation",
+            PAGE,
+            "    COPY took the file as it was when the image was built. An image never changes.\n",
+            ""
+        ),
+    ]));
+}
+
+#[test]
+fn tasks_that_are_none_are_told() {
+    insta::assert_snapshot!(checked(&[
+        ("no-check", PAGE, "```check\n$ docker run --rm greeting\nGood morning.\n```\n\n", ""),
+        (
+            "no-hint",
+            PAGE,
+            "```hint\nWhich file does COPY take, and when?\n```\n\n```hint\nChange `greeting.txt`, and build the image again.\n```\n\n",
+            ""
+        ),
+        ("no-solution", PAGE, "Solution:\n", ""),
+        ("empty-solution", PAGE, "Solution:\n\n```console", "Solution:\n\n```text"),
+        ("solution-that-solves-nothing", PAGE, "$ echo 'Good morning.'", "$ echo 'Good evening.'"),
+        ("solution-that-fails", PAGE, "$ echo 'Good morning.' > greeting.txt", "$ false"),
+        (
+            "done-already",
+            PAGE,
+            "$ docker run --rm greeting\nGood morning.",
+            "$ docker run --rm greeting | head -1 > /dev/null; echo fine\nfine"
+        ),
+        ("challenge-with-one-hint", PAGE, "````exercise", "````challenge"),
+        ("challenge-with-one-hint", PAGE, "```hint\nWhich file does COPY take, and when?\n```\n", ""),
+    ]));
+}
+
+#[test]
+fn transcripts_and_files_that_differ_are_told() {
+    insta::assert_snapshot!(checked(&[
+        (
+            "stale-output",
+            PAGE,
+            "$ docker run --rm greeting\nHello.\n```\n\n##",
+            "$ docker run --rm greeting\nHello, world.\n```\n\n##"
+        ),
+        (
+            "stale-digest",
+            PAGE,
+            "$ docker run --rm greeting\nHello.\n```\n\n##",
+            "$ docker build -q -t greeting .\nsha256:0123456789abcdef\n```\n\n##"
+        ),
+        (
+            "other-exit-code",
+            PAGE,
+            "$ echo 'Good night.' > greeting.txt\n",
+            "$ echo 'Good night.' > greeting.txt\n$ sh -c 'exit 3'\n? 4\n"
+        ),
+        ("change-that-does-not-fit", PAGE, "## To do", "```diff Dockerfile\n-CMD date\n+CMD cal\n```\n\n## To do"),
+        ("needs-a-registry", PAGE, "## To do", "```console\n$ docker run --rm alpine true\n```\n\n## To do"),
+        ("other-file", PAGE, "```text greeting.txt\nHello.", "```text greeting.txt\nHallo."),
+        ("dockerfile-not-shown", PAGE, "```dockerfile Dockerfile", "```dockerfile"),
+        ("lesson-in-the-context", ".dockerignore", "lesson.md\n", ""),
+        ("ignore-file-with-a-mistake", ".dockerignore", "", "lesson.md\n[\n"),
+    ]));
+}
+
+#[test]
+fn what_is_left_is_told() {
+    let run = "## To do\n\n```console\n$ docker run -d --name web greeting sleep 1000\n0123456789ab\n```\n\n";
+    insta::assert_snapshot!(checked(&[
+        ("container-left", PAGE, "## To do\n", run),
+        ("container-left-on-purpose", PAGE, "## To do\n", run),
+        ("container-left-on-purpose", PAGE, "minutes: 10", "minutes: 10\nleaves: web"),
+        ("process-left", PAGE, "## To do", "```console\n$ sleep 1000 > /dev/null 2>&1 &\n```\n\n## To do"),
+        ("volume-left", PAGE, "## To do", "```console\n$ docker volume create data\ndata\n```\n\n## To do"),
+    ]));
+}
+
+#[test]
+fn what_hangs_is_ended() {
+    let page: &str = "# T\n\n```lesson\nclears up: x\nminutes: 1\n```\n\n```console\n$ sleep 1000\n```\n";
+    insta::assert_snapshot!(checked_with("lesson check --timeout 1 pack", &[("hangs", PAGE, "", page)]));
+}
+
+/// A lesson that somebody else has written is read as far as lessons go.
+#[test]
+fn hostile_files_are_refused() {
+    let place = pack(&[("link", "x", "", ""), ("huge", "x", "", ""), ("pipe", "x", "", "")]);
+    let greeting = place.path("pack/link/greeting.txt");
+    std::fs::remove_file(&greeting).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &greeting).unwrap();
+    let mut said = filter(&place.run("lesson check pack/link"));
+    std::fs::write(place.path("pack/huge/lesson.md"), HEAD.to_owned() + &"x\n".repeat(3 << 20)).unwrap();
+    said += &place.run("lesson check pack/huge");
+    std::fs::remove_file(place.path("pack/pipe/lesson.md")).unwrap();
+    assert!(place.shell("mkfifo pack/pipe/lesson.md").status().unwrap().success());
+    said += &place.run("lesson check pack/pipe/lesson.md");
+    insta::assert_snapshot!(said);
+}
