@@ -205,6 +205,8 @@ impl Room {
             ("REGISTRY_AUTH_FILE", self.path("logins/auth.json").into()),
             ("VISUAL", editor.into()),
             ("LC_ALL", "C.UTF-8".into()),
+            // As pages show it, also where a learner types at a terminal.
+            ("BUILDKIT_PROGRESS", "classic".into()),
         ];
         variables.extend(self.set.iter().map(|(name, value)| (*name, value.into())));
         // Where the page brings a registry, nothing else is asked.

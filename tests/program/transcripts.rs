@@ -50,6 +50,19 @@ fn every_form_of_progress() {
 }
 
 #[test]
+fn a_variable_says_how_progress_is_shown() {
+    let place = Place::new(TWO_STAGES);
+    let mut text = String::new();
+    for (form, arguments) in [("quiet", ""), ("auto", "--progress quiet "), ("", "--progress quiet "), ("loud", "")] {
+        let output = place.command(&format!("build {arguments}.")).env("BUILDKIT_PROGRESS", form).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        text.push_str(&format!("$ BUILDKIT_PROGRESS={form} layerlab build {arguments}.\n{printed}"));
+    }
+    insta::assert_snapshot!(filter(&text));
+    place.assert_whole();
+}
+
+#[test]
 fn a_failing_command_shows_its_output_and_its_place() {
     let place = Place::new(
         "//- Dockerfile\nFROM layerlab/base\nRUN echo before\nRUN echo out; echo err >&2; exit 7\nRUN echo after\n",

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::options::{BuildOptions, located};
 use super::report::{ReportOptions, Told};
@@ -18,10 +18,14 @@ use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
 use crate::oci::{Descriptor, Reference};
+use crate::shown;
 use crate::source::SourceFile;
 use crate::view::report::Notes;
 use crate::view::{Progress, debugger, pictures};
 use crate::world::World;
+
+/// Says how progress is shown where the command line does not.
+const PROGRESS: &str = "BUILDKIT_PROGRESS";
 
 /// Build an image from a Dockerfile.
 #[derive(Debug, Args)]
@@ -31,7 +35,7 @@ pub(crate) struct Build {
     /// The image's names.
     #[arg(short, long, value_name = "NAME", help = "Name the image (NAME[:TAG]); can be given more than once")]
     tag: Vec<String>,
-    /// How progress is shown (default: tty on a terminal, else classic)
+    /// How progress is shown (default: $BUILDKIT_PROGRESS, else tty on a terminal, else classic)
     #[arg(long, value_enum, value_name = "KIND")]
     progress: Option<Progress>,
     /// Push the image under each of its names when it is built
@@ -90,7 +94,7 @@ impl Build {
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         remote.into_iter().for_each(|context| machine.give_context(context));
-        let progress = self.progress();
+        let progress = self.progress()?;
         let mut view = progress.view(ui.palette);
         let mut screen = ui.out().with_live(world.meter());
         let mut broken: Option<io::Error> = None;
@@ -145,14 +149,31 @@ impl Build {
     }
 
     /// How progress is shown.
-    fn progress(&self) -> Progress {
-        match self.progress {
-            _ if self.quiet => Progress::Quiet,
+    fn progress(&self) -> Result<Progress, Failure> {
+        if self.quiet {
+            return Ok(Progress::Quiet);
+        }
+        let wanted = match self.progress {
+            Some(progress) => Some(progress),
+            None => wished()?,
+        };
+        Ok(match wanted {
             Some(progress) if progress != Progress::Auto => progress,
             Some(_) | None if io::stdout().is_terminal() => Progress::Tty,
             Some(_) | None => Progress::Classic,
-        }
+        })
     }
+}
+
+/// How the user wants progress to be shown in all builds, by the variable that Docker has for it.
+fn wished() -> Result<Option<Progress>, Failure> {
+    let Some(value) = std::env::var_os(PROGRESS).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let value = value.to_string_lossy();
+    let kinds = "use `classic`, `plain`, `tty`, `json`, `quiet` or `auto`";
+    let unknown = || {
+        Diagnostic::error(format!("{PROGRESS} is `{}`, which is no kind of progress", shown::line(&value))).hint(kinds)
+    };
+    Ok(Some(Progress::from_str(&value, false).map_err(|_| unknown())?))
 }
 
 /// Whom standard output is for. What another program reads stays as it is.
