@@ -16,7 +16,7 @@
 //! | `change` | the Dockerfile or the context changes, and the steps that are still valid are kept |
 //! | `typed` | an instruction that is typed in: taken at once, and added to the Dockerfile |
 //! | `why`, `sides`, `compare`, `versions` | decisions and what differs: from earlier builds, between states, in one file |
-//! | `look`, `inspect`, `weigh` | a state's files; steps, stages, layers, variables, history; what layers weigh |
+//! | `look`, `inspect`, `weigh`, `strata` | a state's files; steps, stages, layers, variables, history; what layers weigh, and hide |
 //! | `review` | a build as a whole: its steps with the files after each, for a report |
 //! | `replacement` | files of the user's that are written |
 //! | `enter` | a command, a shell or the image's own program in a state |
@@ -40,6 +40,7 @@ mod moving;
 mod replacement;
 mod review;
 mod sides;
+mod strata;
 mod typed;
 mod versions;
 mod weigh;
@@ -65,6 +66,7 @@ pub use moving::{Reason, Stopped};
 pub(crate) use replacement::{Replacement, replace};
 pub(crate) use review::{Counts, Mark, Outcome, Review, Reviewed, Twig, review};
 pub(crate) use sides::Sides;
+pub(crate) use strata::{Brought, Stratum, strata};
 pub use typed::Typed;
 pub(crate) use weigh::{WeighedLayer, weigh};
 pub use why::{Against, Tense};
@@ -481,6 +483,15 @@ impl Debugger {
     pub(crate) fn weigh(&self) -> Result<Vec<WeighedLayer>, Error> {
         let state = self.state(None)?;
         weigh(self.world(), &state.layers(), state.history())
+    }
+
+    /// The layers of the current state as they lie on one another: what each changes, and what of that is hidden.
+    ///
+    /// # Errors
+    /// [`Error::NoState`], and layers that can't be read.
+    pub(crate) fn strata(&self) -> Result<Vec<Stratum>, Error> {
+        let state = self.state(None)?;
+        strata(self.world(), &state.layers(), state.history())
     }
 
     /// The files of the current state.

@@ -39,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) decision: Option<Decision>,
     /// Whether it was taken before the last change, and kept: then the decision is an earlier build's.
     pub(crate) is_kept: bool,
+    /// Whether the next step starts from the files that it leaves: FROM, and what has to do with files.
+    pub(crate) is_link: bool,
 }
 
 /// A step that takes something from another stage.
@@ -98,7 +100,8 @@ impl Machine {
         let own = (0..self.step_count()).filter(|&index| self.steps.stage(index) == stage);
         let outcome = |index: usize| {
             let (decision, is_kept) = (decisions[index].clone(), index < self.kept);
-            Some(Outcome { step: self.label(index)?, decision, is_kept })
+            let is_link = self.instruction(index).is_none_or(|instruction| instruction.with_files().is_some());
+            Some(Outcome { step: self.label(index)?, decision, is_kept, is_link })
         };
         Node { name: self.plan().stages[stage].label(), steps: own.filter_map(outcome).collect() }
     }

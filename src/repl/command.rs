@@ -230,7 +230,9 @@ fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagno
         Name::Plan => match parts.as_slice() {
             [] => Ok(Command::Plan { form: PlanForm::List }),
             ["--graph"] => Ok(Command::Plan { form: PlanForm::Graph }),
+            ["--chain"] => Ok(Command::Plan { form: PlanForm::Chain }),
             [word] if "graph".starts_with(word) => Ok(Command::Plan { form: PlanForm::Graph }),
+            [word] if "chain".starts_with(word) => Ok(Command::Plan { form: PlanForm::Chain }),
             _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Diff => operands::diff(rest, &parts).map(|(states, path)| Command::Diff { states, path }),
@@ -244,6 +246,7 @@ fn arguments(entry: &'static table::Entry, rest: &str) -> Result<Command, Diagno
         Name::Layers => match parts.as_slice() {
             [] => Ok(Command::Layers { form: LayersForm::Table }),
             ["bars" | "--bars"] => Ok(Command::Layers { form: LayersForm::Bars }),
+            ["stack" | "--stack"] => Ok(Command::Layers { form: LayersForm::Stack }),
             _ => Err(operands::no_argument(entry, rest)),
         },
         Name::Config => Ok(Command::Config),

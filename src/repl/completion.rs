@@ -120,6 +120,7 @@ fn of_command(surroundings: &Surroundings, entry: &table::Entry, line: &str, res
         match argument {
             Argument::Free => {}
             Argument::Word(name) => candidates.extend(matching([*name], text)),
+            Argument::OneOf(names) if is_first => candidates.extend(matching(names.iter().copied(), text)),
             Argument::Step if is_first => candidates.extend(steps(surroundings, text)),
             Argument::Place => candidates.extend(places(surroundings, &line[whole..word], text)),
             Argument::Breakpoint => candidates.extend(matching(surroundings.breakpoints.iter(), text)),
@@ -130,7 +131,7 @@ fn of_command(surroundings: &Surroundings, entry: &table::Entry, line: &str, res
             Argument::Command if is_first => {
                 candidates.extend(matching(table::COMMANDS.iter().map(|entry| entry.name), text));
             }
-            Argument::Step | Argument::Keyword | Argument::Command => {}
+            Argument::OneOf(_) | Argument::Step | Argument::Keyword | Argument::Command => {}
             Argument::Shell if text.starts_with('/') => candidates.extend(in_words(image_paths(surroundings, text))),
             Argument::Shell => {}
             Argument::ImagePath | Argument::ContextPath | Argument::AnyPath | Argument::MachinePath => {
@@ -340,7 +341,7 @@ mod tests {
             ("break stage build if m", &["break stage build if miss "]),
             ("goto 1", &["goto 1 ", "goto 12 "]),
             ("why 2 --", &["why 2 --against "]),
-            ("plan ", &["plan graph "]),
+            ("plan ", &["plan graph ", "plan chain "]),
             ("plan graph ", &[]),
             ("delete ", &["delete 1 ", "delete 2 ", "delete all "]),
             ("delete 1 ", &["delete 1 2 ", "delete 1 all "]),

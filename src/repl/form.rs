@@ -8,6 +8,8 @@ pub(crate) enum PlanForm {
     List,
     /// The stages, and what each takes from which.
     Graph,
+    /// What hangs on what in the cache.
+    Chain,
 }
 
 /// Who says what `edit` changes.
@@ -62,4 +64,6 @@ pub(crate) enum LayersForm {
     Table,
     /// With what later layers overwrite or delete.
     Bars,
+    /// On one another, with the files that each changes.
+    Stack,
 }

@@ -59,6 +59,12 @@ pub(super) fn bars(session: &mut Session<'_>) -> Result<(), Error> {
     Ok(session.out.page(|layout| pictures::layers(layout, &layers, within))?)
 }
 
+/// The layers on one another.
+pub(super) fn stack(session: &mut Session<'_>) -> Result<(), Error> {
+    let strata = session.debugger.strata()?;
+    Ok(session.out.page(|layout| pictures::stack(layout, &strata))?)
+}
+
 pub(super) fn config(session: &mut Session<'_>) -> Result<(), Error> {
     let text = json::pretty(&session.debugger.state(None)?.image())?;
     Ok(session.out.page(|_| blocks::document(&text))?)
@@ -163,6 +169,12 @@ pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
 pub(super) fn graph(session: &mut Session<'_>) -> Result<(), Error> {
     let graph = session.debugger.graph()?;
     Ok(session.out.page(|layout| pictures::graph(layout, &graph))?)
+}
+
+/// How steps hang on one another in the cache, and where that breaks.
+pub(super) fn chain(session: &mut Session<'_>) -> Result<(), Error> {
+    let graph = session.debugger.graph()?;
+    Ok(session.out.page(|layout| pictures::chain(layout, &graph))?)
 }
 
 pub(super) fn why(session: &mut Session<'_>, step: Option<usize>, against: Option<u64>) -> Result<(), Error> {

@@ -46,6 +46,8 @@ pub(crate) enum Argument {
     Free,
     /// This word.
     Word(&'static str),
+    /// One of these words, and nothing else.
+    OneOf(&'static [&'static str]),
     /// A step by its number, or by its line.
     Step,
     /// Where a breakpoint can be.
@@ -68,7 +70,7 @@ pub(crate) enum Argument {
     Command,
 }
 use Argument::{
-    AnyPath, Breakpoint, Command, ContextPath, Free, ImagePath, Keyword, MachinePath, Place, Shell, Step, Word,
+    AnyPath, Breakpoint, Command, ContextPath, Free, ImagePath, Keyword, MachinePath, OneOf, Place, Shell, Step, Word,
 };
 
 /// One command.
@@ -197,10 +199,11 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Plan,
         "plan",
         &["p"],
-        "[graph]",
+        "[graph|chain]",
         "predict which of the next steps would hit the cache",
-        "It runs nothing. `plan graph` draws the stages: what each takes from which, and what a change reaches.",
-        &[Word("graph")],
+        "It runs nothing. `plan graph` draws the stages: what each takes from which, and what a change reaches.\n\
+         `plan chain` draws how the steps hang on one another in the cache, and where that breaks.",
+        &[OneOf(&["graph", "chain"])],
     ),
     entry(
         Name::Diff,
@@ -223,10 +226,11 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Name::Layers,
         "layers",
         &[],
-        "[bars]",
+        "[bars|stack]",
         "list the state's layers",
-        "`layers bars` draws how large they are, and how much of each later layers overwrite or delete.",
-        &[Word("bars")],
+        "`layers bars` draws how large they are, and how much of each later layers overwrite or delete.\n\
+         `layers stack` draws them on one another, with the files that each changes and what is hidden.",
+        &[OneOf(&["bars", "stack"])],
     ),
     entry(Name::Config, "config", &[], "", "print the state's image configuration as JSON", "", &[]),
     entry(

@@ -105,6 +105,66 @@ fn layers_are_bars_with_their_waste() {
     }
 }
 
+/// What is changed, deleted, and deleted with its folder above.
+const STRATA: &str = "\
+//- Dockerfile
+FROM layerlab/base
+COPY app /app
+COPY motd /etc/motd
+COPY --chmod=755 app/run /app/run
+RUN rm /app/key && echo new > /etc/motd
+RUN rm -r /app/lib
+//- app/run
+run
+//- app/key
+key
+//- app/lib/one
+1
+//- app/lib/two
+2
+//- motd
+hello
+";
+
+#[test]
+fn layers_lie_on_one_another() {
+    let place = Place::new(STRATA);
+    place.run("build --quiet -t strata .");
+    let shown = |columns| without_base(&at_width(columns, &place, "history --stack strata"));
+    for columns in WIDTHS {
+        insta::assert_snapshot!(format!("stack_{columns}"), shown(columns));
+    }
+    place.write("script", "continue\nlayers stack\n");
+    assert!(place.run("step --script script .").contains("│ D   lib/"));
+}
+
+/// The files of the base image are this machine's.
+fn without_base(text: &str) -> String {
+    let (above, base) = text.split_once("├─ layer 1 ").unwrap();
+    let mut lines = base.lines();
+    let title = lines.next().unwrap();
+    let cells = lines.clone().next().unwrap().chars().count() - 3;
+    let below: Vec<&str> = lines.skip_while(|line| !line.starts_with('└')).collect();
+    format!("{above}├─ layer 1 {title}\n│ {:cells$}│\n{}\n", "  … all files of the base image", below.join("\n"))
+}
+
+#[test]
+fn steps_hang_on_one_another_in_the_cache() {
+    let place = Place::new(STAGES);
+    let mut text = place.run("plan --graph=chain");
+    place.run("build --quiet .");
+    place.write("main.txt", "changed\n");
+    text += &at_all_widths(&place, "plan --graph=chain");
+    insta::assert_snapshot!(filter(&text));
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nCOPY words.txt /app/\nENV LANG=C\nRUN sort /app/words.txt > /app/sorted\n\
+         COPY README /app/\nRUN ls /app > /list\nCMD cat /list\n//- words.txt\nb\na\n//- README\nwords\n",
+    );
+    place.run("build --quiet .");
+    place.write("README", "sorted words\n");
+    insta::assert_snapshot!("chain", at_width(80, &place, "plan --graph=chain"));
+}
+
 #[test]
 fn the_ingredients_of_a_key_stand_side_by_side() {
     let place = Place::new(

@@ -2,6 +2,7 @@
 
 mod book;
 mod code;
+mod drawings;
 mod links;
 mod reference;
 mod rooms;

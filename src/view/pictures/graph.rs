@@ -155,7 +155,7 @@ impl Gutter<'_> {
     }
 }
 
-fn footer(layout: &Layout, graph: &Graph) -> String {
+pub(super) fn footer(layout: &Layout, graph: &Graph) -> String {
     notes(graph).iter().map(|note| layout.hang("", note)).collect()
 }
 

@@ -6,6 +6,8 @@
 //! | `svg` | the same as a drawing for a page |
 //! | `lanes` | where the lines between stages run, for both |
 //! | `ingredients` | what a key is made from, then and now |
+//! | `chain` | what hangs on what in the cache, and where that breaks |
+//! | `stack` | layers on one another, with what each changes |
 //! | `layers` | layers as bars, with what later ones overwrite or delete |
 //! | `times` | a build as a time line, beside the build before it |
 //! | `tree` | an image from its index to its layers |
@@ -16,18 +18,22 @@
 //! others chose is harmless ([`crate::shown`]).
 
 mod boxes;
+mod chain;
 mod graph;
 mod ingredients;
 mod lanes;
 mod layers;
+mod stack;
 mod svg;
 mod times;
 mod tree;
 
 pub(crate) use self::boxes::{boxes, enclosed, grouped};
+pub(crate) use self::chain::chain;
 pub(crate) use self::graph::graph;
 pub(crate) use self::ingredients::ingredients;
 pub(crate) use self::layers::{Within, instruction, layers};
+pub(crate) use self::stack::stack;
 pub(crate) use self::svg::svg;
 pub(crate) use self::times::times;
 pub(crate) use self::tree::{Branch, tree};

@@ -23,7 +23,8 @@ pub(crate) struct Plan {
     /// Print JSON, one step per line
     #[arg(long, conflicts_with = "graph")]
     json: bool,
-    /// Draw the stages, what each takes from which, and what a change reaches
+    /// Draw the stages, what each takes from which, and what a change reaches; with `=chain`, how steps hang on one another
+    /// in the cache, and where that breaks
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     graph: Option<GraphForm>,
     /// The build context
@@ -36,6 +37,8 @@ pub(crate) struct Plan {
 enum GraphForm {
     // Boxes and lines for the terminal.
     Text,
+    // What hangs on what in the cache, and where that breaks.
+    Chain,
     // A file for a page.
     Svg,
 }
@@ -64,6 +67,7 @@ impl Plan {
             let graph = machine.graph(|index| foreseen(index).map(|one| one.decision.clone()));
             match form {
                 GraphForm::Text => out.write_all(pictures::graph(&ui.layout(&world.clock), &graph).as_bytes())?,
+                GraphForm::Chain => out.write_all(pictures::chain(&ui.layout(&world.clock), &graph).as_bytes())?,
                 GraphForm::Svg => Screen::document(&pictures::svg(&graph))?,
             }
             return Ok(());

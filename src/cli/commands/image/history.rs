@@ -55,6 +55,9 @@ pub(crate) struct History {
     /// Draw the layers as bars, with what later layers overwrite or delete
     #[arg(long, conflicts_with_all = ["no_trunc", "quiet", "format"])]
     bars: bool,
+    /// Draw the layers on one another, with the files that each changes
+    #[arg(long, conflicts_with_all = ["no_trunc", "quiet", "format", "bars"])]
+    stack: bool,
     /// The image
     image: String,
 }
@@ -69,6 +72,11 @@ impl History {
             let layers = debugger::weigh(world, &image.layers, image.config.history.iter())?;
             let text = pictures::layers(&ui.layout(&world.clock), &layers, Within::Image);
             return Ok(ui.out().write_all(text.as_bytes())?);
+        }
+        if self.stack {
+            let image = Opened::of(&world.store, &found, &Platform::host())?;
+            let strata = debugger::strata(world, &image.layers, image.config.history.iter())?;
+            return Ok(ui.out().write_all(pictures::stack(&ui.layout(&world.clock), &strata).as_bytes())?);
         }
         let (manifest, config) = world.store.load_image(&found.manifest)?;
         let rows = || self.rows(world.clock.seconds(), &manifest, &config);
