@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::harness::{Place, filter, missing};
+use crate::harness::{Place, Role, filter, missing};
 use crate::page::{self, Element};
 
 /// Three stages, twelve steps; every kind of change is in it.
@@ -113,6 +113,22 @@ fn a_build_that_fails_has_a_report_as_well() {
 }
 
 #[test]
+fn an_ordinary_user_has_a_report_as_well() {
+    if !nix::unistd::geteuid().is_root() {
+        return missing("a report of another user: the tests don't run as root");
+    }
+    for (role, how) in [(Role::Mapped, "(newuidmap, newgidmap)"), (Role::Single, "(setgroups denied)")] {
+        let place = Place::of(role, "//- Dockerfile\nFROM layerlab/base\nRUN echo made > /made\n");
+        let said = place.run("build -t demo --report out.html .");
+        assert!(said.contains("Report written to out.html"), "{said}");
+        let page = page(&place, "out.html");
+        let step = page.find("step-2").text();
+        assert!(step.contains("+ added made-rw-r--r-- 0:0") && step.contains(how), "{step}");
+        place.assert_whole();
+    }
+}
+
+#[test]
 fn a_miss_that_is_not_allowed_is_reported() {
     let place = Place::new(STAGES);
     place.run("build -q .");
@@ -137,7 +153,7 @@ fn the_debugger_saves_a_report() {
     let half = page(&place, "../half.html");
     let shown = ["step-2", "step-3"].map(|id| half.find(id).text());
     // The step was taken again, from the cache: nothing was printed this time.
-    assert!(shown[0].contains("✓ hit") && !shown[0].contains("Output"), "{}", shown[0]);
+    assert!(shown[0].contains("✓ hit") && shown[0].contains("did not run this time"), "{}", shown[0]);
     assert!(shown[1].contains("the build did not come to it"), "{}", shown[1]);
     assert!(page(&place, "whole.html").text().contains("∅ 1 hidden in a lower layer"));
     page(&place, "report");

@@ -21,6 +21,8 @@ pub struct Browser {
     asked: u64,
     /// The page, as the protocol calls it.
     session: String,
+    /// What it told by itself.
+    told: Vec<Value>,
     _profile: tempfile::TempDir,
 }
 
@@ -45,7 +47,8 @@ impl Browser {
         let child = command.spawn().ok()?;
         drop(command);
         let (ask, answers) = (File::from(ask), BufReader::new(File::from(answers)));
-        let mut browser = Browser { child, ask, answers, asked: 0, session: String::new(), _profile: profile };
+        let mut browser =
+            Browser { child, ask, answers, asked: 0, session: String::new(), told: Vec::new(), _profile: profile };
         let target = browser.asks("Target.createTarget", &json!({"url": url}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
         browser.session = browser.asks("Target.attachToTarget", &attach)["sessionId"].as_str().unwrap().to_owned();
@@ -68,6 +71,51 @@ impl Browser {
                 assert!(message["error"].is_null(), "{method}: {message}");
                 return message["result"].clone();
             }
+            self.told.extend(Some(message).filter(|message| message["method"].is_string()));
+        }
+    }
+
+    /// From now on it tells what it asks for on the network, and what goes wrong in the page.
+    pub fn listens(&mut self) {
+        for domain in ["Page", "Network", "Runtime", "Log"] {
+            self.asks(&format!("{domain}.enable"), &json!({}));
+        }
+        self.told.clear();
+    }
+
+    /// What it told under these names, in the order in which it happened.
+    pub fn told(&self, methods: &[&str]) -> Vec<&Value> {
+        self.told.iter().filter(|message| methods.iter().any(|method| message["method"] == *method)).collect()
+    }
+
+    /// How wide the page is, and which colours and which medium its reader has.
+    pub fn looks(&mut self, width: u32, scheme: &str, medium: &str) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.asks("Emulation.setDeviceMetricsOverride", &metrics);
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")];
+        let features = features.map(|(name, value)| json!({"name": name, "value": value}));
+        self.asks("Emulation.setEmulatedMedia", &json!({"media": medium, "features": features}));
+    }
+
+    /// Whether pages have their scripts.
+    pub fn scripts(&mut self, are_run: bool) {
+        self.asks("Emulation.setScriptExecutionDisabled", &json!({"value": !are_run}));
+    }
+
+    /// Opens a page and waits until it is there.
+    pub fn opens(&mut self, url: &str) {
+        // The same page at another place of it would not be loaded again.
+        for url in ["about:blank", url] {
+            self.goes_to(url);
+            self.waits_for(&format!("location.href === '{url}' && document.readyState === 'complete'"));
+        }
+    }
+
+    /// A key by its name, such as `ArrowRight`.
+    pub fn types_key(&mut self, key: &str, number: u32) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": number});
+            self.asks("Input.dispatchKeyEvent", &key);
         }
     }
 

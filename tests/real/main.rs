@@ -9,6 +9,7 @@
 //! ```
 //!
 //! The base images are made from Debian's packages (`bases.rs`). The last project is a notebook that somebody else has built (`notebook.rs`).
+//! The same browser reads the report of a build (`report.rs`).
 
 mod bases;
 mod browser;
@@ -25,6 +26,7 @@ mod pty;
 #[path = "../program/registry.rs"]
 #[allow(dead_code)]
 mod registry;
+mod report;
 mod running;
 #[path = "../differential/tree.rs"]
 mod tree;

@@ -18,7 +18,11 @@ impl Report<'_> {
         let outline = match &taken.files {
             Some(Ok(outline)) => outline,
             Some(Err(because)) => {
-                return html.leaf("p", &[("class", "more")], &format!("They can't be looked at: {because}"));
+                return html.leaf(
+                    "p",
+                    &[("class", "more")],
+                    &format!("They can't be looked at: {}", self.without_home(because)),
+                );
             }
             None => return html.leaf("p", &[("class", "more")], "Left out: the build has too many steps."),
         };
@@ -159,6 +163,7 @@ impl Tree {
             Mark::Added | Mark::Modified => {
                 facts.push(format!("{} {}", files::mode(&twig.file), files::owner(&twig.file)));
             }
+            Mark::Hidden { by, bytes: 0 } => facts.push(format!("removed by step {by}")),
             Mark::Hidden { by, bytes } => {
                 facts.push(format!("removed by step {by} · {} stay in a lower layer", size(bytes)))
             }

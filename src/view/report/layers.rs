@@ -19,7 +19,9 @@ const INSTRUCTION: usize = 100;
 impl Report<'_> {
     pub(super) fn layers(&self, html: &mut Html) {
         section(html, "layers", "Layers", |html| match &self.review.layers {
-            Err(because) => html.leaf("p", &[("class", "more")], &format!("They can't be weighed: {because}")),
+            Err(because) => {
+                html.leaf("p", &[("class", "more")], &format!("They can't be weighed: {}", self.without_home(because)));
+            }
             Ok(layers) if layers.is_empty() => html.leaf("p", &[("class", "more")], "There are none."),
             Ok(layers) => self.weighed(html, layers),
         });

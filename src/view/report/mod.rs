@@ -37,10 +37,12 @@ mod verdict;
 
 pub(crate) use self::notes::Notes;
 
+use std::collections::HashMap;
+
 use self::setup::SetUps;
 use self::verdict::Verdict;
 use crate::debugger::{Review, Reviewed};
-use crate::machine::Spent;
+use crate::machine::{Spent, Timed};
 
 /// The most bytes of a page.
 pub(crate) const MOST_BYTES: usize = 1_000_000;
@@ -51,6 +53,7 @@ struct Report<'r> {
     notes: &'r Notes,
     verdicts: Vec<Verdict>,
     set_ups: SetUps,
+    times: HashMap<usize, &'r Timed>,
     room: Room,
 }
 
@@ -92,7 +95,9 @@ pub(crate) fn page(review: &Review, notes: &Notes) -> String {
     let verdict = |step: &Reviewed| Verdict::of(step, review, notes);
     let verdicts = review.steps.iter().map(verdict).collect();
     let set_ups = SetUps::of(review, notes);
-    let mut report = Report { review, notes, verdicts, set_ups, room: Room::WHOLE };
+    let timed = review.times.iter().flat_map(|times| &times.steps);
+    let times = timed.map(|timed| (timed.number, timed)).collect();
+    let mut report = Report { review, notes, verdicts, set_ups, times, room: Room::WHOLE };
     loop {
         let page = report.page();
         // With no entries and no output left, there is nothing left that could be long.
@@ -120,10 +125,15 @@ impl Report<'_> {
 
     /// When a step began, how long it took.
     fn spent(&self, number: usize) -> Option<Spent> {
-        let times = self.review.times.as_ref()?;
-        let spent = times.steps.iter().find(|timed| timed.number == number)?.now;
+        let spent = self.times.get(&number)?.now;
         let failure = self.review.steps.get(number - 1).and_then(|step| self.notes.of(&step.step)?.failure.as_ref());
         Some(failure.map_or(spent, |failure| Spent { milliseconds: failure.milliseconds, ..spent }))
+    }
+
+    /// How long a step took in the build before, and which build that is.
+    fn before(&self, number: usize) -> Option<(u64, u64)> {
+        let build = self.review.times.as_ref()?.before?.build;
+        Some((build, self.times.get(&number)?.before?.milliseconds))
     }
 
     /// How long all steps took.
@@ -132,8 +142,14 @@ impl Report<'_> {
         ends.map(|spent| spent.start + spent.milliseconds).max().unwrap_or(0)
     }
 
-    /// Where the home and a container's id would stand, which are names of this machine only.
-    fn without_names(&self, text: &str, id: &str) -> String {
-        text.replace(self.review.home.as_str(), "$LAYERLAB_HOME").replace(id, "$ID")
+    /// A text without the folder of the home: only this machine has it.
+    fn without_home(&self, text: &str) -> String {
+        text.replace(self.review.home.as_str(), "$LAYERLAB_HOME")
+    }
+
+    /// The step that a step of the same stage comes after.
+    fn step_before(&self, step: &Reviewed) -> Option<usize> {
+        let earlier = self.review.steps[..step.step.number - 1].iter().rev();
+        earlier.take_while(|one| one.step.stage == step.step.stage).map(|one| one.step.number).next()
     }
 }

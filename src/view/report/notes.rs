@@ -13,8 +13,10 @@ use crate::view::{sharing, units};
 
 /// How much of all steps' output is kept, and how much of a step's at least and at most.
 const MOST_OUTPUT: usize = 192 << 10;
-const LEAST_OF_A_STEP: usize = 1 << 10;
+const LEAST_OF_A_STEP: usize = 256;
 const MOST_OF_A_STEP: usize = 16 << 10;
+/// How many containers are kept, each with a hundred operations.
+const MOST_CONTAINERS: usize = 200;
 /// How many warnings are kept of the whole build, and how many remarks of a step.
 const MOST_WARNINGS: usize = 100;
 const MOST_REMARKS: usize = 20;
@@ -42,6 +44,7 @@ pub(crate) struct StepNotes {
     pub(super) remarks: Vec<String>,
     pub(super) container: Option<Container>,
     pub(super) printed: Printed,
+    /// How its command ended; `None`: there was none.
     pub(super) status: Option<i32>,
     pub(super) failure: Option<Failed>,
 }
@@ -87,6 +90,13 @@ impl Notes {
             EventKind::BuildStarted { build, .. } => self.build = Some(*build),
             EventKind::ContextLoaded { files, bytes, excluded } => self.context = Some((*files, *bytes, *excluded)),
             EventKind::BuildFinished { milliseconds, .. } => self.milliseconds = Some(*milliseconds),
+            EventKind::ContainerStarted { id, plan, .. } => {
+                let kept = self.steps.values().filter(|step| step.container.is_some()).count();
+                let step = number.and_then(|number| self.steps.get_mut(&number));
+                if let Some(step) = step.filter(|_| kept < MOST_CONTAINERS) {
+                    step.container = Some(Container { id: id.clone(), plan: plan.clone() });
+                }
+            }
             EventKind::Warning(warning) if self.warnings.len() < MOST_WARNINGS => {
                 self.warnings.push((number, warning.clone()));
             }
@@ -100,7 +110,6 @@ impl Notes {
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::LayerFetched { .. }
-            | EventKind::ContainerStarted { .. }
             | EventKind::Output { .. }
             | EventKind::ContainerEnded { .. }
             | EventKind::Changed { .. }
@@ -118,9 +127,9 @@ impl StepNotes {
         self.remarks.extend(remark(&event.kind).filter(|_| self.remarks.len() < MOST_REMARKS));
         match &event.kind {
             EventKind::Decided { decision } => self.decision = Some(decision.clone()),
-            EventKind::ContainerStarted { id, plan, .. } => {
+            EventKind::ContainerStarted { plan, .. } => {
                 self.printed.veil(&plan.secrets());
-                self.container = Some(Container { id: id.clone(), plan: plan.clone() });
+                self.status = Some(0);
             }
             EventKind::Output { stream, bytes } => self.printed.push(*stream, bytes),
             EventKind::ContainerEnded { status, .. } => {

@@ -100,7 +100,9 @@ impl Report<'_> {
                 link_to_step(html, step.step.number, &format!("step {}", step.step.number));
                 html.text(" failed.");
             });
-            html.leaf("pre", &[("class", "message")], message.map_or("", String::as_str));
+            html.element("pre", &[("class", "message")], |html| {
+                html.lines(&self.without_home(message.map_or("", String::as_str)));
+            });
         });
     }
 

@@ -47,7 +47,7 @@ pub(super) fn show(html: &mut Html, report: &Report<'_>, number: usize, containe
             None => whole(html, report, container),
         }
         for note in &container.plan.notes {
-            html.leaf("p", &[("class", "more")], &report.without_names(note, &container.id));
+            html.leaf("p", &[("class", "more")], &report.without_home(note));
         }
     });
 }
@@ -92,7 +92,7 @@ fn compared(html: &mut Html, report: &Report<'_>, container: &Container, number:
 fn told(report: &Report<'_>, container: &Container) -> BTreeMap<Phase, Vec<Told>> {
     let mut told: BTreeMap<Phase, Vec<Told>> = BTreeMap::new();
     for (phase, operation) in container.plan.in_order() {
-        let what = report.without_names(&operation.to_string(), &container.id);
+        let what = report.without_home(&operation.to_string()).replace(&container.id, "$ID");
         told.entry(phase).or_default().push((shortened(&what, OPERATION), operation.why()));
     }
     told

@@ -1,7 +1,7 @@
 //! A step and the state after it: what was decided and why, what it did to the files and to the configuration, what it printed.
 
 use super::notes::StepNotes;
-use super::page::{fact, more, section};
+use super::page::{fact, link_to_step, more, section};
 use super::tables::table;
 use super::timeline::{badge, one_line};
 use super::verdict::{Kind, Verdict};
@@ -77,16 +77,33 @@ impl Report<'_> {
             // What was noted of a step that is to be taken again is about another time.
             let noted = noted.filter(|_| verdict.kind != Kind::NotReached);
             if let Some(failure) = noted.and_then(|noted| noted.failure.as_ref()) {
-                html.leaf("pre", &[("class", "message"), ("tabindex", "0")], &failure.message);
+                html.element("pre", &[("class", "message"), ("tabindex", "0"), ("aria-label", "Message")], |html| {
+                    html.lines(&self.without_home(&failure.message));
+                });
+                if let Some(before) = self.step_before(step) {
+                    html.element("p", &[("class", "more")], |html| {
+                        html.text("Nothing of this step was kept. It began with the state after ");
+                        link_to_step(html, before, &format!("step {before}"));
+                        html.text(".");
+                    });
+                }
             }
             if let Some(taken) = &step.taken {
-                html.element("dl", &[("class", "facts")], |html| facts(html, taken));
+                html.element("dl", &[("class", "facts")], |html| self.facts_of(html, number, taken));
                 self.files(html, taken);
                 self.config(html, taken);
             }
             if let Some(noted) = noted {
                 self.remarks_of(html, noted);
                 self.printed(html, noted);
+            }
+            if verdict.kind == Kind::Hit && step.step.keyword == "RUN" {
+                html.leaf("h4", &[], "Output");
+                html.leaf(
+                    "p",
+                    &[("class", "more")],
+                    "The result came from the cache: the command did not run this time.",
+                );
             }
             self.inputs(html, step, noted);
             if let Some(container) = noted.and_then(|noted| noted.container.as_ref()) {
@@ -164,7 +181,7 @@ impl Report<'_> {
     }
 
     fn printed(&self, html: &mut Html, noted: &StepNotes) {
-        let Some(status) = noted.status.or(noted.container.as_ref().map(|_| -1)) else { return };
+        let Some(status) = noted.status else { return };
         html.leaf("h4", &[], "Output");
         if noted.printed.is_empty() {
             html.leaf("p", &[("class", "more")], "The command printed nothing.");
@@ -175,7 +192,7 @@ impl Report<'_> {
                 if let Some((cut, tail)) = tail {
                     if cut > 0 {
                         let text = format!("\n… {} left out …\n", count(cut as u64, "byte"));
-                        html.leaf("b", &[("class", "cut")], &text);
+                        html.element("b", &[("class", "cut")], |html| html.lines(&text));
                     }
                     html.lines(tail);
                 }
@@ -185,16 +202,21 @@ impl Report<'_> {
             html.leaf("p", &[("class", "more")], &format!("It ended with status {status}."));
         }
     }
-}
 
-fn facts(html: &mut Html, taken: &Outcome) {
-    fact(html, "Time", |html| html.text(&time(taken.milliseconds)));
-    let layer = taken.layer.as_ref();
-    let text = layer.map_or_else(|| "none: no file changed".to_owned(), |layer| size(layer.descriptor.size));
-    fact(html, "Layer", |html| html.text(&text));
-    fact(html, "All layers", |html| html.text(&size(taken.bytes)));
-    fact(html, "State", |html| html.leaf("code", &[], &taken.state.short()));
-    if let Some(layer) = layer {
-        fact(html, "Digest of the layer", |html| html.leaf("code", &[("class", "digest")], &layer.diff_id.to_string()));
+    fn facts_of(&self, html: &mut Html, number: usize, taken: &Outcome) {
+        let before = self.before(number).filter(|(_, spent)| *spent != taken.milliseconds);
+        let before = before.map(|(build, spent)| format!(" (build {build}: {})", time(spent)));
+        let text = format!("{}{}", time(taken.milliseconds), before.unwrap_or_default());
+        fact(html, "Time", |html| html.text(&text));
+        let layer = taken.layer.as_ref();
+        let text = layer.map_or_else(|| "none: no file changed".to_owned(), |layer| size(layer.descriptor.size));
+        fact(html, "Layer", |html| html.text(&text));
+        fact(html, "All layers", |html| html.text(&size(taken.bytes)));
+        fact(html, "State", |html| html.leaf("code", &[], &taken.state.short()));
+        if let Some(layer) = layer {
+            fact(html, "Digest of the layer", |html| {
+                html.leaf("code", &[("class", "digest")], &layer.diff_id.to_string())
+            });
+        }
     }
 }
