@@ -352,7 +352,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Verify(command) => command.run(ui),
         Command::MdBook(command) => command.run(ui),
-        Command::Lesson(command) => command.run(ui),
+        Command::Lesson(command) => command.run(arguments.home.as_deref(), ui),
         Command::Explain(command) => command.run(world, ui),
     }
 }

@@ -12,6 +12,7 @@
 //! hub.rs      what stands in for Docker Hub
 //! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
 //! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
+//! grading.rs  what a student has done of a lesson; handed_in.rs: a folder that is not to be trusted, copied
 //! together.rs several pages at the same time; sample.rs: a lesson to begin with
 //! ```
 //!
@@ -24,6 +25,8 @@ mod digests;
 mod finding;
 mod fitting;
 mod form;
+mod grading;
+mod handed_in;
 mod hub;
 mod page;
 mod proving;
@@ -42,6 +45,7 @@ mod trouble;
 pub(crate) use about::{ABOUT, About};
 pub(crate) use digests::OnPages;
 pub(crate) use finding::{Evidence, Finding, Standing, Subject};
+pub(crate) use grading::{Grade, Graded, Grader, Lack, Why};
 pub(crate) use page::{Block, Mistake, PREDICTION, Page, TASKS};
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};

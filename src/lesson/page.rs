@@ -39,6 +39,8 @@ pub(crate) struct Block {
     pub(crate) language: String,
     /// The file that the fence names: ```` ```sh date.sh ````, `title="date.sh"` or `file=date.sh`.
     pub(crate) file: Option<String>,
+    /// All that stands behind the language.
+    pub(crate) details: String,
     /// The number of the first line of its text, from 1.
     pub(crate) line: usize,
     /// What stands before each line, within a list or a quotation.
@@ -110,9 +112,10 @@ impl Page {
                 });
             }
             let (language, file) = read_info(&info);
+            let details = info.trim().strip_prefix(&language).unwrap_or_default().trim().to_owned();
             let lines = lines.into_iter().map(|line| without(margin, line).to_owned()).collect();
             let margin = below(margin);
-            blocks.push(Block { language, file, line, margin, lines, within: None });
+            blocks.push(Block { language, file, details, line, margin, lines, within: None });
             let inner = parts(name, &blocks, blocks.len() - 1)?;
             blocks.extend(inner);
         }
@@ -127,6 +130,11 @@ impl Page {
     /// The number of the innermost block that has a line in it, or on its first fence.
     pub(crate) fn block_at(&self, line: usize) -> Option<usize> {
         self.blocks.iter().rposition(|block| (block.line - 1..block.line + block.lines.len()).contains(&line))
+    }
+
+    /// The heading that a line stands below.
+    pub(crate) fn heading_above(&self, line: usize) -> Option<&Heading> {
+        self.headings.iter().rfind(|heading| heading.line < line)
     }
 
     /// The text with other lines in some of its blocks, by their numbers.
@@ -170,7 +178,8 @@ fn parts(name: &str, blocks: &[Block], number: usize) -> Result<Vec<Block>, Mist
         let lines = block.lines[first..].to_vec();
         let (language, margin) = ("console".to_owned(), block.margin.clone());
         let line = block.line + first;
-        return Ok(vec![Block { language, file: None, line, margin, lines, within: Some(number) }]);
+        let details = String::new();
+        return Ok(vec![Block { language, file: None, details, line, margin, lines, within: Some(number) }]);
     }
     if !TASKS.contains(&block.language.as_str()) {
         return Ok(Vec::new());

@@ -88,12 +88,20 @@ pub(super) struct Typing<'t> {
 impl Shell {
     /// Starts a shell in a folder. `variables` are put into its environment.
     pub(super) fn start(control: &Path, folder: &Path, variables: &[(&str, &OsStr)]) -> io::Result<Shell> {
+        Shell::begin(Command::new("sh").envs(variables.iter().copied()), control, folder)
+    }
+
+    /// Starts a shell whose environment has these variables and no others.
+    pub(super) fn start_clean(control: &Path, folder: &Path, variables: &[(&OsStr, &OsStr)]) -> io::Result<Shell> {
+        Shell::begin(Command::new("/bin/sh").env_clear().envs(variables.iter().copied()), control, folder)
+    }
+
+    fn begin(command: &mut Command, control: &Path, folder: &Path) -> io::Result<Shell> {
         let (reader, writer) = io::pipe()?;
         let (requests, answers) = UnixStream::pair()?;
-        let child = Command::new("sh")
+        let child = command
             .args([OsStr::new("-c"), OsStr::new(DRIVER), OsStr::new("sh"), control.as_os_str()])
             .current_dir(folder)
-            .envs(variables.iter().copied())
             .stdin(Stdio::from(OwnedFd::from(answers)))
             .stdout(writer.try_clone()?)
             .stderr(writer)

@@ -17,6 +17,7 @@ pub(crate) mod deeds;
 pub(crate) mod drift;
 mod files;
 mod frame;
+pub(crate) mod grades;
 mod html;
 pub(crate) mod json;
 mod layers;

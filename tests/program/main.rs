@@ -18,6 +18,7 @@ mod files;
 mod film;
 mod filters;
 mod formats;
+mod grading;
 mod handover;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]

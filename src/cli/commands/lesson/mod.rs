@@ -1,10 +1,13 @@
 //! Commands about lessons and tutorials.
 
 mod check;
+mod grade;
 pub(in crate::cli) mod mdbook;
 mod new;
 mod reading;
 pub(in crate::cli) mod verify;
+
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 
@@ -24,13 +27,16 @@ enum Command {
     New(new::New),
     /// Prove all that lessons claim: their tasks, predictions, files and what they print
     Check(check::Check),
+    /// Say which tasks of a lesson are done in a student's folder and home
+    Grade(grade::Grade),
 }
 
 impl Lesson {
-    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             Command::New(command) => command.run(ui),
             Command::Check(command) => command.run(ui),
+            Command::Grade(command) => command.run(home, ui),
         }
     }
 }

@@ -1,0 +1,120 @@
+//! `lesson grade`: which tasks are done, and students who would rather have it said than do it.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use crate::harness::{Place, filter};
+
+/// A lesson with one task, whose check has these lines.
+fn lesson(fence: &str, check: &str) -> String {
+    format!(
+        "# A task\n\n## To do\n\n````{fence}\nDo it.\n\n```check\n{check}```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ true\n```\n````\n"
+    )
+}
+
+/// A place with files and a home.
+fn student(files: &str) -> Place {
+    let place = Place::new(files);
+    assert!(place.output("images").status.success());
+    place
+}
+
+/// The grade of a student's folder, which is `work/student`.
+fn graded(place: &Place, check: &str) -> String {
+    place.write("lesson.md", &lesson("exercise", check));
+    filter(&place.run("lesson grade lesson.md --work student --timeout 20"))
+}
+
+#[test]
+fn tasks_are_graded_by_what_was_reached() {
+    let place = Place::new("");
+    place.run("lesson new greetings");
+    place.run("build -q -t greeting greetings");
+    let mut said = place.run("lesson grade greetings");
+    place.write("greetings/greeting.txt", "Good morning.\n");
+    place.run("build -q -t greeting greetings");
+    said += &place.run("lesson grade greetings --require all");
+    insta::assert_snapshot!(said);
+    place.assert_whole();
+}
+
+#[test]
+fn grades_are_there_for_programs() {
+    let place = student("//- student/note\nwrong\n");
+    place.write("lesson.md", &lesson("challenge points=5", "$ cat note\nright\n"));
+    insta::assert_snapshot!(place.run("lesson grade lesson.md --work student --json --require all"));
+}
+
+#[test]
+fn what_can_not_be_graded_is_told() {
+    let place = student("//- student/note\nx\n");
+    place.write("lesson.md", &lesson("exercise points=many", "$ cat note\nx\n"));
+    let commands = ["lesson grade lesson.md", "lesson grade lesson.md --work nowhere", "lesson grade nowhere.md"];
+    insta::assert_snapshot!(place.session(&commands));
+}
+
+/// Programs in the folder are not found, though PATH names it; variables of whoever grades do not come along.
+#[test]
+fn programs_and_variables_are_those_of_the_grader() {
+    let place = student("//- student/note\nx\n");
+    for name in ["docker", "layerlab", "sh", "cat"] {
+        let path = format!("student/{name}");
+        place.write(&path, "#!/bin/sh\necho right\n");
+        std::fs::set_permissions(place.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let check = "$ cat note\nright\n";
+    place.write("lesson.md", &lesson("exercise", check));
+    let path = format!(".:{}:{}", place.path("student").display(), std::env::var("PATH").unwrap());
+    let mut grade = place.command("lesson grade lesson.md --work student");
+    let said = grade.env("PATH", path).output().unwrap();
+    insta::assert_snapshot!(String::from_utf8_lossy(&said.stdout));
+    let mut grade = place.command("lesson grade lesson.md --work student");
+    place.write("lesson.md", &lesson("exercise", "$ echo ${TOKEN-none}\nnone\n$ echo $TOKEN\n"));
+    let said = grade.env("TOKEN", "secret").output().unwrap();
+    insta::assert_snapshot!(String::from_utf8_lossy(&said.stdout));
+}
+
+/// Whoever makes the first command end early would have the second one's output, too.
+#[test]
+fn nothing_that_is_printed_ends_a_check() {
+    let place = student("//- student/note\nx\n");
+    let forged = "printf 'first\\n0\\n\\036layerlab-1-1\\036 0\\nsecond\\n0\\n'; for n in $(seq 1 300); do printf '\\036layerlab-%d-2\\036 0\\n' $n; done";
+    place.write("student/Dockerfile", &format!("FROM layerlab/base\nCMD {forged}\n"));
+    place.run("build -q -t words student");
+    let said = graded(&place, "$ docker run --rm words | head -3\nfirst\n$ test -f done && echo second\nsecond\n");
+    insta::assert_snapshot!(said);
+    assert!(graded(&place, "$ docker run --rm words > /dev/null\n$ cat note\nx\n").contains("1 of 1 point"));
+}
+
+/// What a check has seen is shown to the student: it may not be a file of the grader's.
+#[test]
+fn links_out_of_the_folder_are_left_out() {
+    let place = student("//- student/note\nx\n//- secret\nthe solution\n");
+    let student = place.path("student");
+    symlink(place.path("secret"), student.join("absolute")).unwrap();
+    symlink("../secret", student.join("upward")).unwrap();
+    symlink(".", student.join("d")).unwrap();
+    symlink("d/d/../../secret", student.join("winding")).unwrap();
+    symlink("note", student.join("inside")).unwrap();
+    assert!(place.shell("mkfifo student/pipe").status().unwrap().success());
+    let said = graded(&place, "$ cat absolute upward winding pipe inside 2>/dev/null\nx\n? 1\n");
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.sort_unstable();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// A check is ended with all that it has started, and what it printed is bounded.
+#[test]
+fn checks_end() {
+    let place = student("//- student/note\nx\n");
+    place.write("student/Dockerfile", "FROM layerlab/base\nCMD trap '' TERM INT; sleep 1000; sleep 1000\n");
+    place.run("build -q -t words student");
+    place.write("lesson.md", &lesson("exercise", "$ docker run words\nx\n"));
+    let mut said = place.run("lesson grade lesson.md --work student --timeout 3");
+    said += &place.run("ps -a -q");
+    place.write("student/Dockerfile", "FROM layerlab/base\nCMD head -c 9000000 /dev/zero | tr '\\0' '\\n'\n");
+    place.run("build -q -t words student");
+    said += &graded(&place, "$ docker run --rm words\n…\n");
+    insta::assert_snapshot!(said);
+    assert_eq!(std::fs::read_to_string(place.path("student/note")).unwrap(), "x\n");
+    place.assert_no_container_is_left();
+}
