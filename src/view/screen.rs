@@ -180,12 +180,18 @@ impl<'o> Screen<'o> {
 fn draw_below(palette: Palette, lines: &dyn Fn(usize, usize) -> Vec<String>, column: usize) -> io::Result<()> {
     let Some(size) = terminal().filter(|size| column < size.columns) else { return Ok(()) };
     let lines = lines(size.columns, size.rows);
+    let bytes = frame(palette, &lines, column)?;
+    IS_DRAWN.store(!lines.is_empty(), Ordering::Relaxed);
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+/// What draws these lines, and leads the cursor back to its column in its line.
+fn frame(palette: Palette, lines: &[String], column: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if column > 0 {
-        bytes.push(b'\n');
-    }
     for (number, line) in lines.iter().enumerate() {
-        if number > 0 {
+        if number > 0 || column > 0 {
             bytes.push(b'\n');
         }
         Screen::new(&mut bytes, palette).put(line)?;
@@ -193,18 +199,17 @@ fn draw_below(palette: Palette, lines: &dyn Fn(usize, usize) -> Vec<String>, col
         bytes.extend_from_slice(b"\x1b[K");
     }
     bytes.extend_from_slice(ERASE_BELOW);
-    bytes.push(b'\r');
-    let up = lines.len() - usize::from(column == 0);
+    let up = bytes.iter().filter(|byte| **byte == b'\n').count();
+    if !lines.is_empty() {
+        bytes.push(b'\r');
+    }
     if up > 0 {
         bytes.extend_from_slice(format!("\x1b[{up}A").as_bytes());
     }
-    if column > 0 {
+    if column > 0 && !lines.is_empty() {
         bytes.extend_from_slice(format!("\x1b[{column}C").as_bytes());
     }
-    IS_DRAWN.store(true, Ordering::Relaxed);
-    let mut out = io::stdout().lock();
-    out.write_all(&bytes)?;
-    out.flush()
+    Ok(bytes)
 }
 
 fn erase_below(out: &mut impl Write) -> io::Result<()> {
@@ -335,12 +340,24 @@ mod tests {
     use std::io::Write as _;
 
     use super::super::palette::{ColorChoice, Palette};
-    use super::Screen;
+    use super::{Screen, frame};
 
     fn shown(palette: Palette, bytes: &[u8]) -> String {
         let mut out = Vec::new();
         Screen::new(&mut out, palette).write_all(bytes).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_cursor_comes_back_from_live_lines() {
+        let frame = |lines: &[&str], column| {
+            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            String::from_utf8(frame(Palette::PLAIN, &lines, column).unwrap()).unwrap()
+        };
+        assert_eq!(frame(&["a", "b"], 0), "a\x1b[K\nb\x1b[K\x1b[J\r\x1b[1A");
+        assert_eq!(frame(&["a", "b"], 3), "\na\x1b[K\nb\x1b[K\x1b[J\r\x1b[2A\x1b[3C");
+        assert_eq!(frame(&[], 0), "\x1b[J");
+        assert_eq!(frame(&[], 3), "\x1b[J");
     }
 
     #[test]
