@@ -5,6 +5,7 @@
 //! predict     the question; each answer opens what is said of it, and closes the others: <details name="…">
 //! exercise    a box: what is to be done, when it is done, each hint within the one before it, the solution
 //! sh date.sh  a file's name above its text
+//! rust        code that is included from within something, without its indentation
 //! ```
 //!
 //! No script is needed: the elements open by mouse and keyboard, and a reader on paper has the questions open. `book/lessons.css`
@@ -14,6 +15,9 @@
 use std::collections::BTreeMap;
 
 use crate::lesson::{ABOUT, About, Answer, Block, Mistake, PREDICTION, Page, Question, TASKS, Task};
+
+/// The language of code that a chapter includes from within something, with the indentation that it has there.
+const RUST: &str = "rust";
 
 /// The page as a chapter. `name` is no other chapter's.
 ///
@@ -29,6 +33,7 @@ pub(crate) fn chapter(page: &Page, name: &str) -> Result<String, Mistake> {
                 Some(prediction(&Question::read(page, number)?, &proof(page, number), &format!("{name}-{number}")))
             }
             kind if TASKS.contains(&kind) => Some(task(&Task::read(page, number)?, kind)?),
+            RUST => outdented(block),
             _ => with_name(block),
         };
         if let Some(text) = text {
@@ -48,6 +53,15 @@ fn line_about(about: &About) -> String {
 fn with_name(block: &Block) -> Option<String> {
     let file = block.file.as_ref()?;
     Some(format!("{}\n\n{}", element("div", "file-name", &format!("`{file}`")), fenced(&block.language, &block.lines)))
+}
+
+/// Code without the indentation that all of its lines have.
+fn outdented(block: &Block) -> Option<String> {
+    let lines = block.lines.iter().filter(|line| !line.trim().is_empty());
+    let common =
+        lines.map(|line| line.len() - line.trim_start_matches(' ').len()).min().filter(|common| *common > 0)?;
+    let lines: Vec<String> = block.lines.iter().map(|line| line.get(common..).unwrap_or_default().to_owned()).collect();
+    Some(fenced(RUST, &lines))
 }
 
 /// A question, with the proof of its right answer.
@@ -185,6 +199,12 @@ date
     fn other_pages_stay_as_they_are() {
         let text = "# A page\n\n```console\n$ ls\n```\n\n````markdown\n```predict\n```\n````\n";
         assert_eq!(chapter(&Page::parse("page.md", text).unwrap(), "page").unwrap(), text);
+    }
+
+    #[test]
+    fn included_code_begins_at_the_margin() {
+        let page = Page::parse("page.md", "```rust\n    fn a() {\n        b();\n\n    }\n```\n").unwrap();
+        assert_eq!(chapter(&page, "page").unwrap(), "```rust\nfn a() {\n    b();\n\n}\n```\n");
     }
 
     #[test]
