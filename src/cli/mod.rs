@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! commands/<noun>/<verb>.rs   one file a command: its arguments, and how it is carried out
-//! ui.rs  failure.rs           what a command writes to, and how it fails
+//! ui.rs  failure.rs           what a command writes to, and how it fails; usage.rs: arguments that can't be understood
 //! ```
 //!
 //! Names and flags are Docker's wherever Docker has the command, so that `docker` can be a link to this program. A command asks for
@@ -23,25 +23,24 @@ mod pruning;
 mod pulling;
 mod pushing;
 mod ui;
+mod usage;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::commands::{
-    build, container, explain, image, inspect, lesson, network, oci, parse, registry as registries, shell, store,
-    system, volume,
+    build, class, container, explain, image, inspect, lesson, network, oci, parse, registry as registries, shell,
+    store, system, volume,
 };
 use self::explaining::Explainable;
 use self::failure::Failure;
 use crate::container::Identity;
 use crate::limits::{BadLimit, Limits};
 use crate::registry;
-use crate::shown;
 use crate::store::{Home, Preferences, Store};
 use crate::view::palette::ColorChoice;
 use crate::world::{Clock, World};
@@ -188,6 +187,8 @@ enum Command {
     Verify(lesson::verify::Verify),
     /// Write lessons, and prove that they are right
     Lesson(lesson::Lesson),
+    /// Say how to run a class: on one machine, from one registry, on a cluster
+    Class(class::Class),
     /// Explain an instruction, a word, the built-in base image, or a container as it is now
     Explain(explain::Explain),
     /// Make questions and tasks of the blocks of lessons, for mdBook
@@ -216,10 +217,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             let ui = Ui::new(ColorChoice::Auto, called);
-            let status = usage_status(&error);
+            let status = usage::status(&error);
             match docker::missing(&error) {
                 Some(diagnostic) => ui.report(&[diagnostic], None),
-                None => ui.usage(&harmless(error).render()),
+                None => ui.usage(&usage::harmless(error).render()),
             }
             return status;
         }
@@ -246,18 +247,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.status.unwrap_or(usual))
         }
     }
-}
-
-/// The exit code for arguments that can't be understood, as Docker's: 125 for an option, 1 for a command or a number of arguments.
-fn usage_status(error: &clap::Error) -> ExitCode {
-    let is_option = |text: &str| text.starts_with('-');
-    let status = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::MissingRequiredArgument | ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand, _) => 1,
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(argument))) if !is_option(argument) => 1,
-        (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, _) => 0,
-        _ => 125,
-    };
-    ExitCode::from(status)
 }
 
 /// The arguments, and the name that we were called by: who called us `docker`, by a link or as `layerlab docker`, is told of `docker` in
@@ -352,6 +341,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
         Command::Verify(command) => command.run(ui),
         Command::MdBook(command) => command.run(ui),
+        Command::Class(command) => command.run(ui),
         Command::Lesson(command) => command.run(arguments.home.as_deref(), ui),
         Command::Explain(command) => command.run(world, ui),
     }
@@ -376,25 +366,4 @@ fn preferences() -> Result<Preferences, BadLimit> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let registries = registry::variables().filter_map(|name| Some((name, set(name)?))).collect();
     Ok(Preferences { limits, base: set("LAYERLAB_BASE"), overlay: set("LAYERLAB_OVERLAY"), registries })
-}
-
-/// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.
-fn harmless(mut error: clap::Error) -> clap::Error {
-    // It advises to pass an unknown option as a value, which would be the name of an image or of a folder here.
-    error.remove(ContextKind::Suggested);
-    let quoted: Vec<(ContextKind, ContextValue)> = error
-        .context()
-        .filter_map(|(kind, value)| {
-            let line = |text: &String| shown::line(text).into_owned();
-            match value {
-                ContextValue::String(text) => Some((kind, ContextValue::String(line(text)))),
-                ContextValue::Strings(texts) => Some((kind, ContextValue::Strings(texts.iter().map(line).collect()))),
-                _ => None,
-            }
-        })
-        .collect();
-    for (kind, value) in quoted {
-        error.insert(kind, value);
-    }
-    error
 }

@@ -9,6 +9,7 @@ mod bundles;
 mod bundles_apart;
 mod cache;
 mod checking;
+mod class;
 mod containers;
 mod crash;
 mod emulated;

@@ -1,6 +1,7 @@
 //! The commands: a folder for each noun, in it a file for each verb.
 
 pub(super) mod build;
+pub(super) mod class;
 pub(super) mod container;
 pub(super) mod explain;
 pub(super) mod image;

@@ -15,10 +15,9 @@ use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
-use crate::lesson::{self, LESSON, Mistake, OnPages, Page, Proof, Purpose};
+use crate::lesson::{self, Mistake, OnPages, Page, Proof, Purpose};
 use crate::limits::Limits;
 use crate::progress::Interrupt;
-use crate::shown;
 use crate::view::proofs;
 
 /// Prove all that lessons claim.
@@ -51,7 +50,7 @@ impl Check {
             .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
         interrupts::catch(&interrupt);
         let limits = preferences()?.limits;
-        let pages = pages(&self.places)?;
+        let pages = reading::pages(&self.places)?;
         let pages = pages.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);
         let options = lesson::Options { with: Vec::new(), patience, purpose: Purpose::Prove, interrupt };
@@ -75,37 +74,6 @@ impl Check {
         }
         if proofs.iter().all(Proof::is_whole) { Ok(()) } else { Err(Failure::status(1)) }
     }
-}
-
-/// The pages of lessons in these places.
-fn pages(places: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let here = [PathBuf::from(".")];
-    let places = if places.is_empty() { here.as_slice() } else { places };
-    let mut pages = Vec::new();
-    for place in places {
-        if place.is_dir() { pages.extend(lessons_in(place)?) } else { pages.push(place.clone()) }
-    }
-    Ok(pages)
-}
-
-/// The lesson that a folder is, or those of the folders in it.
-fn lessons_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let own = |folder: &Path| if folder == Path::new(".") { PathBuf::from(LESSON) } else { folder.join(LESSON) };
-    if own(folder).is_file() {
-        return Ok(vec![own(folder)]);
-    }
-    let name = shown::line(&folder.to_string_lossy()).into_owned();
-    let entries = std::fs::read_dir(folder)
-        .map_err(|error| Diagnostic::error(format!("can't read `{name}`: {}", errno::describe(&error))))?;
-    let is_here = folder == Path::new(".");
-    let entries = entries.flatten().map(|entry| if is_here { entry.file_name().into() } else { entry.path() });
-    let mut pages: Vec<PathBuf> = entries.map(|entry| own(&entry)).filter(|page| page.is_file()).collect();
-    pages.sort();
-    if pages.is_empty() {
-        let hint = "`layerlab lesson new NAME` makes one";
-        return Err(Diagnostic::error(format!("there is no lesson in `{name}`")).hint(hint).into());
-    }
-    Ok(pages)
 }
 
 /// Reads the page of a lesson; a text that can't be read as one is a finding.

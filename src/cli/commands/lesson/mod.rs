@@ -5,6 +5,7 @@ mod grade;
 pub(in crate::cli) mod mdbook;
 mod new;
 mod reading;
+mod test;
 pub(in crate::cli) mod verify;
 
 use std::path::Path;
@@ -27,6 +28,8 @@ enum Command {
     New(new::New),
     /// Prove all that lessons claim: their tasks, predictions, files and what they print
     Check(check::Check),
+    /// Compare what lessons print with what they show, as `verify` does
+    Test(test::Test),
     /// Say which tasks of a lesson are done in a student's folder and home
     Grade(grade::Grade),
 }
@@ -36,6 +39,7 @@ impl Lesson {
         match &self.command {
             Command::New(command) => command.run(ui),
             Command::Check(command) => command.run(ui),
+            Command::Test(command) => command.run(ui),
             Command::Grade(command) => command.run(home, ui),
         }
     }
