@@ -12,7 +12,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "version", "info"],
     ),
     ("Step by step", &["step", "plan", "builds", "parse", "explain"]),
-    ("Learn and teach", &["verify", "lesson", "class"]),
+    ("Learn and teach", &["learn", "verify", "lesson", "class"]),
     ("Management Commands", &["container", "image", "network", "volume", "system", "store", "prune"]),
 ];
 

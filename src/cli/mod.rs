@@ -183,6 +183,8 @@ enum Command {
     Bundle(container::bundle::Bundle),
     /// Be the runtime of Podman, Docker or containerd, in the place of runc
     Oci(oci::Oci),
+    /// Learn to build and run images, in lessons at this terminal
+    Learn(lesson::learn::Learn),
     /// Run the commands of Markdown tutorials, and compare what they print with what the pages show
     Verify(lesson::verify::Verify),
     /// Write lessons, and prove that they are right
@@ -339,6 +341,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Network(command) => command.run(&world()?, ui),
         Command::Bundle(command) => command.run(&world()?),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
+        Command::Learn(command) => command.run(&*world()?, ui),
         Command::Verify(command) => command.run(ui),
         Command::MdBook(command) => command.run(ui),
         Command::Class(command) => command.run(ui),

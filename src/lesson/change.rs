@@ -2,7 +2,7 @@
 
 /// A text after a change: the lines with `-` and those with a space before them stand in it once, and give way to those with `+` or a
 /// space.
-pub(super) fn changed(before: &str, change: &[String]) -> Option<String> {
+pub(crate) fn changed(before: &str, change: &[String]) -> Option<String> {
     let side = |sign: char| -> String {
         let of_side = change.iter().filter(|line| line.starts_with([' ', sign]) || line.is_empty());
         of_side.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()

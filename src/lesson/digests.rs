@@ -52,17 +52,17 @@ fn known_by(digest: &str) -> Option<&str> {
 }
 
 /// What the digests that a page shows were when its commands ran.
-#[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<String, String>);
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Known(BTreeMap<String, String>);
 
 impl Known {
     /// Notes the digests of a line that is shown, and of the one that was printed in its place.
-    pub(super) fn note(&mut self, shown: &str, printed: &str) {
+    pub(crate) fn note(&mut self, shown: &str, printed: &str) {
         self.0.extend(pairs(shown, printed).into_iter().map(|(shown, printed)| (shown.to_owned(), printed.to_owned())));
     }
 
     /// A text as somebody writes it who has the printed digests before him. The beginning of a digest will do.
-    pub(super) fn as_printed(&self, text: &str) -> String {
+    pub(crate) fn as_printed(&self, text: &str) -> String {
         translated(text, |part| {
             let (_, printed) = self.0.iter().find(|(shown, _)| shown.starts_with(part))?;
             Some(printed.get(..part.len()).unwrap_or(printed))
@@ -70,7 +70,7 @@ impl Known {
     }
 
     /// A text that was printed with the digests that the page has for those in it.
-    pub(super) fn as_shown(&self, text: &str) -> String {
+    pub(crate) fn as_shown(&self, text: &str) -> String {
         translated(text, |part| {
             let (shown, _) = self.0.iter().find(|(_, printed)| printed.starts_with(part))?;
             Some(shown.get(..part.len()).unwrap_or(shown))

@@ -17,7 +17,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 const LARGE: [&str; 6] = ["MB", "GB", "TB", "MiB", "GiB", "TiB"];
 
 /// Whether a line that is shown fits a line that was printed.
-pub(super) fn fits(shown: &str, printed: &str) -> bool {
+pub(crate) fn fits(shown: &str, printed: &str) -> bool {
     let (shown, printed) = (kinds(shown), kinds(printed));
     let parts: Vec<&str> = shown.split(ANYTHING).collect();
     let [first, middle @ .., last] = parts.as_slice() else { return shown == printed };
@@ -33,7 +33,7 @@ pub(super) fn fits(shown: &str, printed: &str) -> bool {
 
 // ANCHOR: align
 /// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed.
-pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, usize)>> {
+pub(crate) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, usize)>> {
     let is_any = |line: &String| line.trim() == ANYTHING.to_string();
     let mut pairs = Vec::new();
     let (mut at, mut to) = (0, 0);
@@ -59,7 +59,7 @@ pub(super) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, 
 
 /// What was printed, with the lines of layers (`6c40cc604d8e: Pull complete`) in the order in which they are shown: layers come and go in any order.
 /// `named` is a line of the page with the ids that were printed.
-pub(super) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str) -> String) -> Vec<String> {
+pub(crate) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str) -> String) -> Vec<String> {
     let is_of_a_layer = |line: &&String| {
         line.split_once(": ").is_some_and(|(id, _)| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };

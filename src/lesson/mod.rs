@@ -8,8 +8,9 @@
 //! fitting.rs  whether a line that was printed is the line that is shown
 //! change.rs   how a block changes a file
 //! digests.rs  ids and digests, which differ from machine to machine
-//! room.rs     a fresh folder with an empty home; shell.rs and terminal.rs: where commands are typed
+//! room.rs     a folder with a home of its own; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
+//! checking.rs whether a task is done
 //! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
 //! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
 //! grading.rs  what a student has done of a lesson; handed_in.rs: a folder that is not to be trusted, copied
@@ -21,6 +22,7 @@
 mod about;
 mod answers;
 mod change;
+mod checking;
 mod digests;
 mod finding;
 mod fitting;
@@ -43,15 +45,23 @@ mod together;
 mod trouble;
 
 pub(crate) use about::{ABOUT, About};
-pub(crate) use digests::OnPages;
+pub(crate) use change::changed;
+pub(crate) use checking::{Gap, Verdict, verdict};
+pub(crate) use digests::{Known, OnPages};
 pub(crate) use finding::{Evidence, Finding, Standing, Subject};
+pub(crate) use fitting::{align, arranged, fits};
 pub(crate) use grading::{Grade, Graded, Grader, Lack, Why};
 pub(crate) use page::{Block, Mistake, PREDICTION, Page, TASKS};
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
 pub(crate) use replay::{Error, Options, Purpose, Replay, replay};
+pub(crate) use room::{Error as RoomError, HUB, Room};
 pub(crate) use sample::write as write_sample;
+pub(crate) use script::{Act, FileName, acts};
+pub(crate) use session::{CTRL_C, Run, goes_on, is_session, typed_at_prompt};
+pub(crate) use shell::{End, Typing};
 pub(crate) use task::Task;
+pub(crate) use terminal::plain;
 pub(crate) use together::on_each;
 
 use std::path::Path;

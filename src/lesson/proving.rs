@@ -13,11 +13,12 @@ use std::io;
 use std::sync::Mutex;
 
 use super::answers::{Likeness, likeness};
+use super::checking::is_as_shown;
 use super::digests::OnPages;
 use super::finding::{Evidence, Finding, Standing, Subject};
 use super::form::{self, Form, limited};
 use super::page::Page;
-use super::replay::{Error, Options, Replay, is_as_shown, replay, typing};
+use super::replay::{Error, Options, Replay, replay, typing};
 use super::room::Room;
 use super::script;
 use super::trouble::{Kind, Trouble};

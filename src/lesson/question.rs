@@ -55,6 +55,11 @@ impl Question {
         }
         Ok(Question { text: question, answers })
     }
+
+    /// The number of the right answer, from 1.
+    pub(crate) fn right(&self) -> usize {
+        self.answers.iter().position(|answer| answer.is_right).map_or(0, |place| place + 1)
+    }
 }
 
 /// Adds a line to a text, which does not begin with an empty one.

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::change::changed;
+use super::checking::{self, Verdict};
 use super::digests::{self, Known, OnPages};
 use super::fitting::{align, arranged, fits, likened};
 use super::page::{Block, Mistake, Page};
@@ -150,7 +151,7 @@ impl Replayer<'_> {
                     self.commands += 1;
                     self.run(run)?;
                 }
-                Act::Prove(proof) => {
+                Act::Prove { proof, .. } => {
                     for run in proof {
                         self.run(run)?;
                     }
@@ -171,19 +172,12 @@ impl Replayer<'_> {
         Ok(())
     }
 
-    // ANCHOR: is-done
     /// Whether the checks of a task print what they print when it is done.
     fn is_done(&mut self, task: &Task) -> io::Result<bool> {
-        for run in &task.checks {
-            let command = self.known.as_printed(&run.command);
-            let outcome = self.room.run(&command, &typing(self.options, "", false))?;
-            if !is_as_shown(run, &outcome) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let (room, typing) = (&mut self.room, typing(self.options, "", false));
+        let verdict = checking::verdict(&task.checks, &self.known, |command| room.run(command, &typing))?;
+        Ok(verdict == Verdict::Done)
     }
-    // ANCHOR_END: is-done
 
     fn trouble(&mut self, line: usize, kind: Kind, message: impl Into<String>, output: &str) {
         self.troubles.push(Trouble { line, kind, message: message.into(), output: output.to_owned() });
@@ -343,13 +337,6 @@ impl Replayer<'_> {
         drifts.retain(|block, lines| page.blocks[*block].lines != *lines);
         Ok(Replay { commands, found, updated, drifts, troubles, leftovers })
     }
-}
-
-/// Whether a command printed what is shown, and ended as it does where nothing is wrong.
-pub(super) fn is_as_shown(run: &Run, outcome: &Outcome) -> bool {
-    let printed: Vec<String> = outcome.output.lines().map(str::to_owned).collect();
-    let shown: Vec<String> = run.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect();
-    align(&shown, &printed).is_some() && outcome.end == End::Exit(run.status.unwrap_or(0))
 }
 
 pub(super) fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {

@@ -1,7 +1,7 @@
-//! A fresh place for a page: a folder to work in, an empty home, and a shell that finds this program as `layerlab` and as `docker`.
+//! A place for a page: a folder to work in, a home of its own, and a shell that finds this program as `layerlab` and as `docker`.
 //!
 //! ```text
-//! work/                       where commands are typed; a copy of what the page needs
+//! work/                       where commands are typed; a copy of what the page needs. A learner's is elsewhere
 //! home/                       images, containers, volumes: nothing of the user's own
 //! logins/                     what `login` remembers
 //! bin/layerlab  bin/docker    links to this program
@@ -9,7 +9,7 @@
 //! control/                    the file of the command that runs, its input, its editor
 //! ```
 //!
-//! All of it is removed with the value, and so are its containers and their processes.
+//! A fresh room is removed with its value, and so are its containers and their processes. A learner's is kept.
 
 use std::ffi::OsString;
 use std::fs::{File, FileTimes, Permissions};
@@ -26,8 +26,20 @@ use crate::errno;
 /// The most that is copied for a page, in bytes.
 const MOST_COPIED: u64 = 64 << 20;
 
+/// What opens a file: the page's own change of it where one is prepared, and the learner's editor otherwise.
+const EDITOR: &str = r#"edited="${0%/*}/edited"
+if [ -f "$edited" ]; then
+    for file; do :; done
+    cat "$edited" > "$file" && rm "$edited"
+else
+    exec $LAYERLAB_LESSON_EDITOR "$@"
+fi
+"#;
+/// The variable with the learner's own editor.
+const OWN_EDITOR: &str = "LAYERLAB_LESSON_EDITOR";
+
 /// The folder of a lesson with what its Docker Hub has.
-const HUB: &str = "hub";
+pub(crate) const HUB: &str = "hub";
 
 /// Why there is no room for a page.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +57,13 @@ pub(crate) enum Error {
     TooLarge(PathBuf),
 }
 
+impl Error {
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = path.to_owned();
+        move |source| Error::Io { what, path, source }
+    }
+}
+
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
@@ -57,11 +76,16 @@ impl Explained for Error {
 /// A place for a page.
 #[derive(Debug)]
 pub(crate) struct Room {
-    folder: tempfile::TempDir,
+    root: PathBuf,
+    work: PathBuf,
     shell: Option<Shell>,
     hub: Option<Hub>,
     /// Variables that its commands have beside the user's own.
     set: Vec<(&'static str, &'static str)>,
+    /// Who edits files; where nobody is there, the page does.
+    editor: Option<OsString>,
+    /// The folder that goes with the room.
+    passing: Option<tempfile::TempDir>,
 }
 
 /// What is there that somebody would have to remove.
@@ -75,42 +99,59 @@ pub(crate) struct Leftovers {
 }
 
 impl Room {
-    /// Makes a room with copies of files and folders in it, each under its own name.
+    /// Makes a fresh room with copies of files and folders in it, each under its own name.
     ///
     /// # Errors
     /// What the file system says; files that are too large.
     pub(crate) fn new(with: &[PathBuf]) -> Result<Room, Error> {
-        let failed = |what: &'static str, path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Io { what, path, source }
-        };
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
-        let room = Room {
-            folder: folder.map_err(failed("can't make a folder in", &parent))?,
-            shell: None,
-            hub: None,
-            set: Vec::new(),
-        };
-        for name in ["work", "home", "logins", "bin", "control"] {
-            let path = room.path(name);
-            std::fs::create_dir(&path).map_err(failed("can't make", &path))?;
-        }
-        let program = std::env::current_exe().map_err(failed("can't find", Path::new("/proc/self/exe")))?;
-        for name in ["layerlab", "docker"] {
-            let link = room.path("bin").join(name);
-            symlink(&program, &link).map_err(failed("can't make", &link))?;
-        }
+        let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
+        let (root, work) = (folder.path().to_owned(), folder.path().join("work"));
+        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: None, passing: Some(folder) };
+        room.build()?;
         let mut left = MOST_COPIED;
         for path in with {
-            let absolute = path.canonicalize().map_err(failed("can't copy", path))?;
+            let absolute = path.canonicalize().map_err(Error::io("can't copy", path))?;
             let name = absolute.file_name().unwrap_or_default();
-            copy(&absolute, &room.path("work").join(name), &mut left).map_err(|error| match error {
+            copy(&absolute, &room.work.join(name), &mut left).map_err(|error| match error {
                 Some(source) => Error::Io { what: "can't copy", path: path.clone(), source },
                 None => Error::TooLarge(path.clone()),
             })?;
         }
         Ok(room)
+    }
+
+    /// The room in a folder that stays, with its commands typed in another one. What is missing of it is made.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn kept(root: &Path, work: &Path) -> Result<Room, Error> {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
+        let (root, work) = (root.to_owned(), work.to_owned());
+        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: Some(editor), passing: None };
+        room.build()?;
+        Ok(room)
+    }
+
+    fn build(&self) -> Result<(), Error> {
+        let inner = ["home", "logins", "bin", "control"].map(|name| self.path(name));
+        for path in inner.iter().chain([&self.work]) {
+            std::fs::create_dir_all(path).map_err(Error::io("can't make", path))?;
+        }
+        let program = std::env::current_exe().map_err(Error::io("can't find", Path::new("/proc/self/exe")))?;
+        for name in ["layerlab", "docker"] {
+            let link = self.path("bin").join(name);
+            // The program may be another one than last time.
+            if std::fs::read_link(&link).is_ok_and(|leads_to| leads_to == program) {
+                continue;
+            }
+            let _ = std::fs::remove_file(&link);
+            symlink(&program, &link).map_err(Error::io("can't make", &link))?;
+        }
+        let editor = self.path("control/editor");
+        std::fs::write(&editor, EDITOR).map_err(Error::io("can't write", &editor))
     }
 
     /// Copies what is in a lesson's folder into the folder where commands are typed, and starts the registry that it brings.
@@ -126,7 +167,7 @@ impl Room {
                 self.open_hub(&folder.join(name))?;
                 continue;
             }
-            copy(&folder.join(&name), &self.path("work").join(&name), &mut left).map_err(|error| match error {
+            copy(&folder.join(&name), &self.work.join(&name), &mut left).map_err(|error| match error {
                 Some(source) => failed(source),
                 None => Error::TooLarge(folder.to_owned()),
             })?;
@@ -134,7 +175,11 @@ impl Room {
         Ok(())
     }
 
-    fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
+    /// Starts a registry that stands in for Docker Hub, as long as the room is open.
+    ///
+    /// # Errors
+    /// What the file system says; an image for the registry that can't be built.
+    pub(crate) fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io { what: "can't offer what is in", path: shelves.to_owned(), source };
         let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves, &self.set).map_err(failed)?;
         std::fs::write(self.path("home/registries.toml"), hub.settings()).map_err(failed)?;
@@ -142,13 +187,13 @@ impl Room {
         Ok(())
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
     }
 
     /// The folder where commands are typed.
-    pub(super) fn work(&self) -> PathBuf {
-        self.path("work")
+    pub(crate) fn work(&self) -> &Path {
+        &self.work
     }
 
     /// Its commands have this variable.
@@ -169,13 +214,12 @@ impl Room {
     }
 
     /// The next `edit` of the debugger puts this text into the file.
-    pub(super) fn prepare_editor(&self, text: &str) -> io::Result<()> {
-        std::fs::write(self.path("control/edited"), text)?;
-        std::fs::write(self.path("control/editor"), "cat \"${0%/*}/edited\" > \"$1\"\n")
+    pub(crate) fn prepare_editor(&self, text: &str) -> io::Result<()> {
+        std::fs::write(self.path("control/edited"), text)
     }
 
     /// Types a command.
-    pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
+    pub(crate) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
         let mut shell = match self.shell.take() {
             Some(shell) => shell,
             None => self.open_shell()?,
@@ -190,10 +234,16 @@ impl Room {
     fn open_shell(&self) -> io::Result<Shell> {
         let variables = self.variables();
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
-        Shell::start(&self.path("control"), &self.work(), &variables)
+        Shell::start(&self.path("control"), &self.work, &variables)
     }
 
-    fn variables(&self) -> Vec<(&'static str, OsString)> {
+    /// The next command gets another shell.
+    pub(crate) fn close_shell(&mut self) {
+        self.shell = None;
+    }
+
+    /// The variables that make a shell one of this room.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::env::join_paths([self.path("bin")].into_iter().chain(std::env::split_paths(&path)));
         let editor = format!("sh {}", self.path("control/editor").display());
@@ -208,6 +258,7 @@ impl Room {
             // As pages show it, also where a learner types at a terminal.
             ("BUILDKIT_PROGRESS", "classic".into()),
         ];
+        variables.extend(self.editor.clone().map(|editor| (OWN_EDITOR, editor)));
         variables.extend(self.set.iter().map(|(name, value)| (*name, value.into())));
         // Where the page brings a registry, nothing else is asked.
         variables.extend(self.hub.as_ref().map(|_| ("LAYERLAB_PULL", "missing".into())));
@@ -252,8 +303,20 @@ impl Room {
         passing.filter_map(|event| event["Actor"]["ID"].as_str().map(str::to_owned)).collect()
     }
 
+    /// Ends its containers with their processes, and removes what is in its home. The folder itself can be removed in any case but where
+    /// files have owners that are not the user's own.
+    pub(crate) fn empty(&self) {
+        if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q"]) {
+            let ids: Vec<&str> = ids.split_whitespace().collect();
+            if !ids.is_empty() {
+                let _ = self.layerlab(&[&["rm", "-f", "-v"], ids.as_slice()].concat());
+            }
+        }
+        let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
+    }
+
     /// Carries out a command of this program in the room's home, and gives what it prints.
-    pub(super) fn layerlab(&self, arguments: &[&str]) -> io::Result<(String, bool)> {
+    pub(crate) fn layerlab(&self, arguments: &[&str]) -> io::Result<(String, bool)> {
         let mut command = Command::new(self.path("bin/layerlab"));
         let output = command.args(arguments).envs(self.variables()).stdin(Stdio::null()).output()?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -265,14 +328,9 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.shell = None;
-        // The folder goes in any case; these end processes first, and remove files whose owners are not the user's own.
-        if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q"]) {
-            let ids: Vec<&str> = ids.split_whitespace().collect();
-            if !ids.is_empty() {
-                let _ = self.layerlab(&[&["rm", "-f", "-v"], ids.as_slice()].concat());
-            }
+        if self.passing.is_some() {
+            self.empty();
         }
-        let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
     }
 }
 

@@ -51,7 +51,7 @@ use super::task::Task;
 
 /// One thing that a page does.
 #[derive(Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// A file gets the text of a block.
     Write { file: FileName, block: usize },
     /// A file is changed as a block says.
@@ -59,14 +59,14 @@ pub(super) enum Act {
     /// A command is typed.
     Run(Run),
     /// The answer to a prediction is proven, when what was predicted has happened.
-    Prove(Vec<Run>),
+    Prove { block: usize, question: Question, proof: Vec<Run> },
     /// A task is done.
     Do { block: usize, task: Task, solution: Vec<Act> },
 }
 
 /// The name of a file below the folder of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FileName(PathBuf);
+pub(crate) struct FileName(PathBuf);
 
 impl FileName {
     pub(super) fn new(name: &str) -> Option<FileName> {
@@ -75,7 +75,7 @@ impl FileName {
         (path.file_name().is_some() && path.components().all(is_normal)).then(|| FileName(path.to_owned()))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -85,7 +85,7 @@ impl FileName {
 /// # Errors
 /// A block of output before the first command; a file that is not below the page's folder; a command that does not end; a task or a
 /// prediction that is not whole; a lesson that does not say what it is.
-pub(super) fn acts(page: &Page) -> Result<Vec<Act>, Mistake> {
+pub(crate) fn acts(page: &Page) -> Result<Vec<Act>, Mistake> {
     About::find(page)?;
     acts_of(page, page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none()))
 }
@@ -108,7 +108,10 @@ pub(super) fn acts_of<'p>(
             None => None,
         };
         match (file, block.language.as_str()) {
-            (_, PREDICTION) => predictions.push(Act::Prove(proof(page, number)?)),
+            (_, PREDICTION) => {
+                let question = Question::read(page, number)?;
+                predictions.push(Act::Prove { block: number, question, proof: proof(page, number)? });
+            }
             (_, language) if TASKS.contains(&language) => {
                 acts.push(task(page, number)?);
             }
@@ -147,7 +150,7 @@ pub(super) fn task(page: &Page, number: usize) -> Result<Act, Mistake> {
 /// The commands that prove a prediction.
 ///
 /// # Errors
-/// As [`Question::read`]; there is no command.
+/// There is no command.
 pub(super) fn proof(page: &Page, number: usize) -> Result<Vec<Run>, Mistake> {
     Question::read(page, number)?;
     let mut proof = Vec::new();
@@ -174,7 +177,7 @@ mod tests {
         let act = |act: &Act| match act {
             Act::Write { file, .. } => format!("write {}", file.path().display()),
             Act::Change { file, .. } => format!("change {}", file.path().display()),
-            Act::Prove(proof) => format!("prove {}", proof[0].command),
+            Act::Prove { proof, .. } => format!("prove {}", proof[0].command),
             Act::Do { task, solution, .. } => {
                 format!("do {} {}", task.checks[0].command, solution.len())
             }

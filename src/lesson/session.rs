@@ -10,7 +10,7 @@ const ASKS_FOR_NAME: &str = "Username: ";
 const ASKS_FOR_PASSWORD: &str = "Password:";
 const PASSWORD: &str = "chalk and talk";
 /// Where Ctrl-C is pressed.
-pub(super) const CTRL_C: &str = "^C";
+pub(crate) const CTRL_C: &str = "^C";
 
 /// Languages of blocks that always hold commands, and of those that do where they begin with a prompt.
 const SESSIONS: [&str; 5] = ["console", "layerlab", "shell-session", "shellsession", "terminal"];
@@ -42,7 +42,7 @@ pub(crate) struct Piece {
 }
 
 /// What is typed at a prompt within a session, where a line shows one.
-pub(super) fn typed_at_prompt(line: &str) -> Option<&str> {
+pub(crate) fn typed_at_prompt(line: &str) -> Option<&str> {
     if let Some(input) = line.strip_prefix(DEBUGGER) {
         return Some(input);
     }
@@ -65,7 +65,7 @@ pub(super) fn languages() -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether a block holds commands, or the output of the last one.
-pub(super) fn is_session(block: &Block) -> bool {
+pub(crate) fn is_session(block: &Block) -> bool {
     let first = block.lines.iter().find(|line| !line.trim().is_empty());
     SESSIONS.contains(&block.language.as_str())
         || PERHAPS_SESSIONS.contains(&block.language.as_str()) && first.is_some_and(|line| line.starts_with("$ "))
@@ -137,6 +137,11 @@ impl Run {
         }
     }
 
+    /// What is shown of its output, in all blocks.
+    pub(crate) fn output(&self) -> Vec<String> {
+        self.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect()
+    }
+
     /// Whether it is typed at a terminal: the shell of a container shows its prompt only there, and a password is asked for only there.
     pub(super) fn is_at_a_terminal(&self) -> bool {
         let lines = || self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
@@ -145,7 +150,7 @@ impl Run {
 }
 
 /// Whether what was typed so far is not a whole command: it ends with `\`, or is within a heredoc.
-fn goes_on(command: &str) -> bool {
+pub(crate) fn goes_on(command: &str) -> bool {
     let mut lines = command.lines();
     let mut end: Option<String> = None;
     let mut is_open = false;

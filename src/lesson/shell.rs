@@ -58,7 +58,7 @@ enum Heard {
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// With an exit code.
     Exit(i32),
     /// It had to be killed, after so long.
@@ -67,22 +67,22 @@ pub(super) enum End {
 
 /// What a command did.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) output: String,
-    pub(super) end: End,
+pub(crate) struct Outcome {
+    pub(crate) output: String,
+    pub(crate) end: End,
     /// Whether the shell ended with it.
-    pub(super) is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 /// What is done while a command runs.
-pub(super) struct Typing<'t> {
-    pub(super) input: &'t str,
+pub(crate) struct Typing<'t> {
+    pub(crate) input: &'t str,
     /// Whether it is typed at a terminal, line by line as prompts ask for it.
-    pub(super) is_at_terminal: bool,
+    pub(crate) is_at_terminal: bool,
     /// Says of what was printed so far whether it is time for Ctrl-C.
-    pub(super) is_time_for_ctrl_c: Option<&'t dyn Fn(&str) -> bool>,
-    pub(super) patience: Duration,
-    pub(super) interrupt: &'t Interrupt,
+    pub(crate) is_time_for_ctrl_c: Option<&'t dyn Fn(&str) -> bool>,
+    pub(crate) patience: Duration,
+    pub(crate) interrupt: &'t Interrupt,
 }
 
 impl Shell {

@@ -90,7 +90,7 @@ impl Terminal {
 }
 
 /// A text without what moves the cursor and paints.
-fn plain(bytes: &[u8]) -> String {
+pub(crate) fn plain(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut plain = String::with_capacity(text.len());
     let mut letters = text.chars().peekable();

@@ -62,7 +62,7 @@ pub use staging::Staging;
 pub(crate) use staging::{Arrival, StageError};
 pub use survey::{Reason, Roots};
 pub(crate) use survey::{Sort, Stored, Survey};
-pub(crate) use write::{atomic_replace, atomic_write};
+pub(crate) use write::{atomic_replace, atomic_write, create_private_folder};
 
 use crate::document;
 use crate::limits::Limits;

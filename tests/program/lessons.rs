@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::harness::{Place, Role, filter};
 
-fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -20,15 +20,15 @@ fn files_in(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-fn lessons() -> Vec<PathBuf> {
+pub(crate) fn lessons() -> Vec<PathBuf> {
     files_in("lessons").into_iter().filter(|path| path.is_dir()).collect()
 }
 
 /// Lessons publish ports, the same for everybody.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Whether the programs are there that the pages use.
-fn can_be_tried() -> bool {
+pub(crate) fn can_be_tried() -> bool {
     let path = std::env::var_os("PATH").unwrap();
     let is_there = |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).exists());
     let Some(program) = ["busybox", "jq", "curl"].into_iter().find(|program| !is_there(program)) else { return true };

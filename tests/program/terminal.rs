@@ -61,7 +61,7 @@ impl Screen {
     }
 
     /// Waits until a text appears, and gives all that did up to its end.
-    fn wait_for(&mut self, text: &str) -> String {
+    pub(super) fn wait_for(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(place) = self.fresh.find(text) {
@@ -96,7 +96,7 @@ impl Screen {
         self.wait_for(PROMPT);
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(super) fn end(mut self) -> (Option<i32>, String) {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.pty.child.try_wait().unwrap() {

@@ -22,13 +22,13 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "pulldown_cmark",
-        places: &["src/lesson/page.rs"],
-        because: "a page is read in one place; the others see its blocks",
+        places: &["src/lesson/page.rs", "src/view/page/"],
+        because: "a page is read in one place, and shown in one; the others see its blocks",
     },
     Only {
         library: "rustix",
-        places: &["src/lesson/"],
-        because: "the terminal and the process group of a page's commands",
+        places: &["src/lesson/", "src/learning/"],
+        because: "the terminal and the process group of a page's commands; who saves a file of the learner's",
     },
     Only {
         library: "gotmpl",
@@ -37,7 +37,7 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "rustyline",
-        places: &["src/repl/editor.rs"],
+        places: &["src/repl/editor.rs", "src/tutor/editor.rs"],
         because: "a session gets its lines from a trait, so that a script can take the place of a terminal",
     },
     Only {
@@ -78,6 +78,11 @@ const LIBRARIES: &[Only] = &[
         library: "nix",
         places: &["src/serving/addresses.rs"],
         because: "the machine's own addresses, which students type",
+    },
+    Only {
+        library: "nix",
+        places: &["src/learning/console.rs"],
+        because: "one loop listens to the keyboard, the terminal and the shell of a lesson",
     },
     Only { library: "nix", places: &["src/cli/interrupts.rs"], because: "the handler of Ctrl-C" },
     Only {
@@ -320,6 +325,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // Of a lesson the folder is looked at as well: which of its files an image would get.
     ("lesson", &["context", "diagnostic", "document", "errno", "limits", "progress", "shown", "tree"]),
+    ("learning", &["diagnostic", "document", "errno", "lesson", "limits", "oci", "progress", "store"]),
     (
         "view",
         &[
@@ -330,6 +336,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "diagnostic",
             "hidden",
             "http",
+            "learning",
             "lesson",
             "machine",
             "oci",
@@ -360,6 +367,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
+    ("tutor", &["diagnostic", "errno", "learning", "lesson", "progress", "shown", "view"]),
     (
         "cli",
         &[
@@ -378,6 +386,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "http",
             "images",
             "layer",
+            "learning",
             "lesson",
             "limits",
             "machine",
@@ -393,6 +402,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "source",
             "store",
             "tree",
+            "tutor",
             "upkeep",
             "userland",
             "view",

@@ -2,6 +2,7 @@
 
 mod check;
 mod grade;
+pub(in crate::cli) mod learn;
 pub(in crate::cli) mod mdbook;
 mod new;
 mod reading;

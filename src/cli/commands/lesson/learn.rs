@@ -1,0 +1,186 @@
+//! `layerlab learn`: the lessons, one page at a time at a terminal.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::failure::Failure;
+use crate::cli::interrupts;
+use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::learning::{Catalogue, Shelf};
+use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
+use crate::view::screen::Width;
+use crate::world::World;
+
+/// Learn to build and run images, in lessons at this terminal.
+///
+/// Without a lesson, lists them with what you have done. A lesson is a number or a name, such as `4` or `cache`. It asks you what you expect,
+/// runs commands at Enter, and sees when a task is done. Everything happens in a folder and a store of its own.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub(crate) struct Learn {
+    #[command(subcommand)]
+    word: Option<Verb>,
+    /// The lesson to begin, or to go on with
+    #[arg(value_name = "LESSON")]
+    lesson: Option<String>,
+    /// Work in this folder (default: a folder below ~/layerlab-lessons)
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The lessons of this folder, each NN-name/lesson.md, instead of those of this program
+    #[arg(long, value_name = "DIR", global = true)]
+    pack: Option<PathBuf>,
+}
+
+/// What is done without the prompt.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the lessons, with what you have done
+    List,
+    /// Go on with the last lesson
+    #[command(alias = "continue")]
+    Resume,
+    /// Show the current page
+    Page(Of),
+    /// Go to the next page, and show it
+    Next(Of),
+    /// Go to the page before, and show it
+    Back(Of),
+    /// Show another hint for the task of the page
+    Hint(Of),
+    /// Say what the task of the page still lacks; the exit code is 1 then
+    Check(Of),
+    /// Show how the task of the page can be done
+    Solution(Of),
+    /// Begin a lesson anew, with fresh files and an empty store
+    Reset(Reset),
+}
+
+#[derive(Debug, Args)]
+struct Of {
+    /// The lesson (default: the last one)
+    #[arg(value_name = "LESSON")]
+    lesson: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Reset {
+    #[command(flatten)]
+    of: Of,
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Learn {
+    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        match &self.word {
+            None => match &self.lesson {
+                Some(lesson) => self.walk(world, ui, Some(lesson)),
+                None => self.list(world, ui),
+            },
+            Some(Verb::List) => self.list(world, ui),
+            Some(Verb::Resume) => self.walk(world, ui, None),
+            Some(Verb::Page(of)) => self.once(world, ui, of, Word::Page),
+            Some(Verb::Next(of)) => self.once(world, ui, of, Word::Next),
+            Some(Verb::Back(of)) => self.once(world, ui, of, Word::Back),
+            Some(Verb::Hint(of)) => self.once(world, ui, of, Word::Hint),
+            Some(Verb::Check(of)) => self.once(world, ui, of, Word::Check),
+            Some(Verb::Solution(of)) => self.once(world, ui, of, Word::Solution),
+            Some(Verb::Reset(Reset { of, force: false })) => self.once(world, ui, of, Word::Reset),
+            Some(Verb::Reset(Reset { of, force: true })) => {
+                self.opened(world, ui, of.lesson.as_deref(), None, |tutor| Ok(tutor::reset(tutor)?))
+            }
+        }
+    }
+
+    /// The list of lessons, and how to begin.
+    fn list(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+        let limits = world.store.limits();
+        let shelf = Shelf::open(world.home().root(), self.pack.as_deref(), limits)?;
+        let catalogue = self.catalogue(world, self.pack.as_ref())?;
+        let columns = Width::of_stdout().columns().min(90);
+        let mut out = ui.out();
+        out.write_all(tutor::list(&catalogue, &shelf, ui.palette, columns)?.as_bytes())?;
+        let last = shelf.last()?.map(|last| last.lesson);
+        let how = match last {
+            Some(last) => {
+                format!("\n`layerlab learn resume` goes on with {last}; `layerlab learn NUMBER` begins a lesson.\n")
+            }
+            None => {
+                let first = catalogue.lessons.first().map(|lesson| lesson.bare_name().to_owned()).unwrap_or_default();
+                format!("\n`layerlab learn NUMBER` begins one. The first is `layerlab learn {first}`.\n")
+            }
+        };
+        Ok(out.write_all(how.as_bytes())?)
+    }
+
+    /// A lesson with its prompt; the last one where none is named.
+    fn walk(&self, world: &World, ui: &Ui, lesson: Option<&str>) -> Result<(), Failure> {
+        let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let terminal = if is_interactive { File::options().read(true).write(true).open("/dev/tty").ok() } else { None };
+        self.opened(world, ui, lesson, terminal, |tutor| Ok(tutor::run(tutor)?))
+    }
+
+    /// One word, without the prompt.
+    fn once(&self, world: &World, ui: &Ui, of: &Of, word: Word) -> Result<(), Failure> {
+        self.opened(world, ui, of.lesson.as_deref(), None, |tutor| match tutor::once(tutor, word)? {
+            true => Ok(()),
+            false => Err(Failure::status(1)),
+        })
+    }
+
+    fn opened(
+        &self,
+        world: &World,
+        ui: &Ui,
+        lesson: Option<&str>,
+        terminal: Option<File>,
+        work: impl FnOnce(&mut Tutor<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let limits = world.store.limits();
+        let home = world.home().root();
+        let (name, pack) = match lesson {
+            Some(lesson) => (lesson.to_owned(), self.pack.clone()),
+            None => {
+                let last = Shelf::open(home, None, limits)?.last()?;
+                let last = last.ok_or_else(|| {
+                    Diagnostic::error("no lesson was begun yet").hint("`layerlab learn` lists the lessons")
+                })?;
+                (last.lesson, last.pack)
+            }
+        };
+        let catalogue = self.catalogue(world, pack.as_ref())?;
+        let lesson = catalogue.find(&name)?;
+        let shelf = Shelf::open(home, pack.as_deref(), limits)?;
+        interrupts::catch(world.interrupt());
+        interrupts::keep_terminal();
+        let history = shelf.place(&lesson.name).join("typed");
+        let lines: Box<dyn Lines> = match terminal {
+            Some(_) => Box::new(Person::open(&history, ui.palette)?),
+            None => Box::new(Script::new(io::stdin().lock())),
+        };
+        let setting = Setting {
+            catalogue: &catalogue,
+            lesson,
+            shelf,
+            folder: self.folder.clone(),
+            out: ui.out(),
+            palette: ui.palette,
+            terminal,
+            lines,
+            interrupt: world.interrupt().clone(),
+        };
+        work(&mut Tutor::open(setting)?)
+    }
+
+    fn catalogue(&self, world: &World, pack: Option<&PathBuf>) -> Result<Catalogue, Failure> {
+        Ok(match pack {
+            Some(pack) => Catalogue::of_folder(pack, world.store.limits())?,
+            None => Catalogue::built_in()?,
+        })
+    }
+}

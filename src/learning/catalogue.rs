@@ -1,0 +1,225 @@
+//! The lessons: those that are built into this program, and those of a folder with folders `NN-name/lesson.md`.
+
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use super::error::Error;
+use crate::diagnostic::closest;
+use crate::document::{self, Links};
+use crate::lesson::{About, HUB, LESSON, PAGE, Page, Room};
+use crate::limits::Limits;
+
+/// A file of a lesson that is built in: its path, whether it is a program, its bytes.
+type Entry = (&'static str, bool, &'static [u8]);
+
+/// The lessons that are built in, each with its files: `build.rs` lists them.
+const BUILT_IN: &[(&str, &[Entry])] = include!(concat!(env!("OUT_DIR"), "/lessons.rs"));
+
+/// The most files of a learner's folder that are compared with the lesson's.
+const MOST_COMPARED: usize = 10_000;
+
+/// The lessons, in the order of their numbers.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    pub(crate) lessons: Vec<Lesson>,
+}
+
+/// A lesson that can be begun.
+#[derive(Debug)]
+pub(crate) struct Lesson {
+    /// The name of its folder, such as `04-cache`.
+    pub(crate) name: String,
+    /// Its first heading.
+    pub(crate) title: String,
+    pub(crate) about: Option<About>,
+    pub(crate) page: Page,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    BuiltIn(&'static [Entry]),
+    Folder(PathBuf),
+}
+
+impl Catalogue {
+    /// The lessons of this program.
+    ///
+    /// # Errors
+    /// None but mistakes in them, which the tests find.
+    pub(crate) fn built_in() -> Result<Catalogue, Error> {
+        let lessons = BUILT_IN.iter().map(|(name, files)| {
+            let text = files.iter().find(|(path, ..)| *path == LESSON).map_or(&[][..], |(.., bytes)| bytes);
+            Lesson::read(name, &format!("{name}/{LESSON}"), text, Source::BuiltIn(files))
+        });
+        Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
+    }
+
+    /// The lessons in a folder.
+    ///
+    /// # Errors
+    /// The folder can't be read, or has no lesson; a page with a mistake in it.
+    pub(crate) fn of_folder(folder: &Path, limits: &Limits) -> Result<Catalogue, Error> {
+        let entries = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::io("read", folder))?.path();
+            if path.join(LESSON).is_file() {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err(Error::NoLessons(folder.to_owned()));
+        }
+        let lessons = paths.into_iter().map(|path| {
+            let file = path.join(LESSON);
+            let text = document::read(&file, limits.bound(&PAGE), Links::Follow)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let absolute = path.canonicalize().map_err(Error::io("find", &path))?;
+            Lesson::read(&name, &file.display().to_string(), &text, Source::Folder(absolute))
+        });
+        Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
+    }
+
+    /// A lesson by its number, its name, or both: `4`, `cache`, `04-cache`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn find(&self, wanted: &str) -> Result<&Lesson, Error> {
+        let number = wanted.parse::<u32>().ok();
+        let is_meant = |lesson: &&Lesson| {
+            let name = lesson.name.as_str();
+            name == wanted
+                || lesson.bare_name() == wanted
+                || number.is_some_and(|number| lesson.number() == Some(number))
+        };
+        self.lessons.iter().find(is_meant).ok_or_else(|| {
+            let names = self.lessons.iter().map(Lesson::bare_name);
+            Error::NoSuchLesson { wanted: wanted.to_owned(), meant: closest(wanted, names).map(str::to_owned) }
+        })
+    }
+
+    /// The lesson after one.
+    pub(crate) fn after(&self, name: &str) -> Option<&Lesson> {
+        let place = self.lessons.iter().position(|lesson| lesson.name == name)?;
+        self.lessons.get(place + 1)
+    }
+}
+
+impl Lesson {
+    fn read(name: &str, page: &str, text: &[u8], source: Source) -> Result<Lesson, Error> {
+        let text = std::str::from_utf8(text).map_err(|_| Error::NotText(page.to_owned()))?;
+        let page = Page::parse(page, text)?;
+        let title = page.headings.iter().find(|heading| heading.is_title).map(|heading| heading.text.clone());
+        let about = About::find(&page)?;
+        Ok(Lesson { name: name.to_owned(), title: title.unwrap_or_else(|| name.to_owned()), about, page, source })
+    }
+
+    /// The number that its name begins with.
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.name.split_once('-').and_then(|(number, _)| number.parse().ok())
+    }
+
+    /// Its name without the number.
+    pub(crate) fn bare_name(&self) -> &str {
+        match self.name.split_once('-') {
+            Some((_, name)) if self.number().is_some() => name,
+            Some(_) | None => &self.name,
+        }
+    }
+
+    /// Puts the lesson's files into the folder of a room, where they are missing, and opens the registry that it brings.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn furnish(&self, room: &mut Room, is_bare: bool) -> Result<(), Error> {
+        match &self.source {
+            Source::BuiltIn(files) => {
+                let (offered, own): (Vec<&Entry>, Vec<&Entry>) =
+                    files.iter().partition(|(name, ..)| Path::new(name).starts_with(HUB));
+                if is_bare {
+                    own.iter().try_for_each(|entry| write(entry, room.work()))?;
+                }
+                if offered.is_empty() {
+                    return Ok(());
+                }
+                let shelves = room.path("shelves");
+                offered.iter().try_for_each(|entry| write(entry, &shelves))?;
+                Ok(room.open_hub(&shelves.join(HUB))?)
+            }
+            Source::Folder(folder) if is_bare => Ok(room.furnish(folder)?),
+            Source::Folder(folder) if folder.join(HUB).is_dir() => Ok(room.open_hub(&folder.join(HUB))?),
+            Source::Folder(_) => Ok(()),
+        }
+    }
+
+    /// Whether a folder has a file that is not the lesson's, or not as the lesson has it.
+    pub(super) fn is_changed(&self, folder: &Path) -> io::Result<bool> {
+        let mut folders = vec![folder.to_owned()];
+        let mut count = 0;
+        while let Some(inner) = folders.pop() {
+            for entry in std::fs::read_dir(&inner)? {
+                let entry = entry?;
+                count += 1;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                let path = entry.path();
+                let name = path.strip_prefix(folder).unwrap_or(&path);
+                if count > MOST_COMPARED || !self.has(name, &path) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a file of the lesson has the same content.
+    fn has(&self, name: &Path, path: &Path) -> bool {
+        let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_plain || !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return false;
+        }
+        let own = match &self.source {
+            Source::BuiltIn(files) => {
+                files.iter().find(|(own, ..)| Path::new(own) == name).map(|(.., bytes)| bytes.to_vec())
+            }
+            Source::Folder(folder) => std::fs::read(folder.join(name)).ok(),
+        };
+        own.is_some_and(|own| {
+            path.metadata().is_ok_and(|found| found.len() == own.len() as u64)
+                && std::fs::read(path).is_ok_and(|found| found == own)
+        })
+    }
+}
+
+/// Writes a file of a lesson that is built in below a folder.
+fn write((name, is_program, bytes): &Entry, folder: &Path) -> Result<(), Error> {
+    let path = folder.join(name);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+    }
+    std::fs::write(&path, bytes).map_err(Error::io("write", &path))?;
+    let modes = Permissions::from_mode(if *is_program { 0o755 } else { 0o644 });
+    std::fs::set_permissions(&path, modes).map_err(Error::io("change the mode of", &path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lessons_are_found_by_number_and_by_name() {
+        let catalogue = Catalogue::built_in().unwrap();
+        for wanted in ["4", "04", "cache", "04-cache"] {
+            assert_eq!(catalogue.find(wanted).unwrap().name, "04-cache");
+        }
+        assert_eq!(catalogue.after("04-cache").unwrap().number(), Some(5));
+        let error = catalogue.find("cahce").unwrap_err();
+        assert!(matches!(error, Error::NoSuchLesson { meant: Some(meant), .. } if meant == "cache"));
+    }
+}

@@ -1,0 +1,311 @@
+//! The terminal at which a learner's commands run: one shell for all of them, so that folders, variables and jobs stay.
+//!
+//! ```text
+//! keyboard ──▶ master ══ pty ══▶ sh ──▶ command           Ctrl-C, Ctrl-Z, job control: the pty's own
+//! screen   ◀── master ◀════════════════ its output        as at any terminal
+//! screen   ◀────────── output (a pipe) ◀ its output       as it stands on the page: columns and colours are those of a pipe
+//! ```
+//!
+//! The shell has the pty for its controlling terminal, and carries out the text of one file after another, as pages are replayed
+//! ([`crate::lesson`]). What a person types meanwhile goes to the command; we are in another session, so no signal of the
+//! keyboard reaches us. Where a command has a prompt of its own, such as the debugger, a line can be typed there and the terminal left
+//! again, to read on.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process_group, setsid};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
+
+use super::held::Held;
+use super::keyboard::Raw;
+use super::onlooker::{Asks, Manner, Onlooker};
+use crate::lesson::plain;
+
+/// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
+/// command a process group of its own; a mistake in one does not end the shell.
+const DRIVER: &str = r#"
+exec 3< "$1/requests" 4> "$1/statuses" 5> "$1/output"
+trap : INT
+set -m 2> /dev/null
+while read -r layerlab_manner <&3; do
+    layerlab_typed=$(cat "$1/typed")
+    case $layerlab_manner in
+    terminal) command eval "$layerlab_typed" 3<&- 4>&- 5>&- ;;
+    piped) command eval "$layerlab_typed" 3<&- 4>&- >&5 2>&1 5>&- ;;
+    *) command eval "$layerlab_typed" 3<&- 4>&- < /dev/null >&5 2>&1 5>&- ;;
+    esac
+    printf '%s\n' "$?" >&4
+done
+"#;
+
+/// The size of the terminal where there is none whose size it could have. As wide as a page.
+const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+/// How often somebody looks; so long there is quiet at a prompt.
+const GLANCE: Duration = Duration::from_millis(80);
+/// What the keyboard sends for Ctrl-C and Ctrl-D.
+const INTERRUPT: &[u8] = b"\x03";
+const END: &[u8] = b"\x04";
+
+/// How far a command has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has ended, with an exit code.
+    Ended(i32),
+    /// It waits at this prompt.
+    Asks(String),
+    /// The shell has ended with it.
+    Gone(i32),
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// What it printed, without what moves the cursor and paints.
+    pub(crate) output: String,
+    pub(crate) stage: Stage,
+}
+
+/// The terminal, with a shell.
+#[derive(Debug)]
+pub(crate) struct Console {
+    child: Child,
+    master: File,
+    requests: File,
+    statuses: File,
+    output: File,
+    control: PathBuf,
+}
+
+impl Console {
+    /// Starts a shell in a folder, with variables of its own.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn start(control: &Path, folder: &Path, variables: &[(&str, impl AsRef<OsStr>)]) -> io::Result<Console> {
+        let pipe = |name: &str| -> io::Result<File> {
+            let path = control.join(name);
+            // One that an earlier shell left may have something in it.
+            let _ = std::fs::remove_file(&path);
+            mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR)?;
+            // For both, so that nobody waits for the other side.
+            OpenOptions::new().read(true).write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)
+        };
+        let (requests, statuses, output) = (pipe("requests")?, pipe("statuses")?, pipe("output")?);
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        tcsetwinsize(&master, SIZE)?;
+        let device = ptsname(&master, Vec::new())?;
+        let open = || {
+            let options = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            rustix::fs::open(device.as_c_str(), options, Mode::empty()).map(Stdio::from)
+        };
+        let mut command = Command::new("sh");
+        command
+            .args([OsStr::new("-c"), OsStr::new(DRIVER), OsStr::new("sh"), control.as_os_str()])
+            .current_dir(folder)
+            .envs(variables.iter().map(|(name, value)| (*name, value.as_ref())))
+            .stdin(open()?)
+            .stdout(open()?)
+            .stderr(open()?);
+        // SAFETY: setsid(2) and ioctl(2) are safe between fork and exec, see signal-safety(7), and neither allocates. Descriptor 0 is the
+        // terminal then, and open.
+        unsafe {
+            command.pre_exec(|| {
+                setsid()?;
+                Ok(ioctl_tiocsctty(BorrowedFd::borrow_raw(0))?)
+            });
+        }
+        let child = command.spawn()?;
+        Ok(Console { child, master: master.into(), requests, statuses, output, control: control.to_owned() })
+    }
+
+    /// The folder where the shell is.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/{}/cwd", self.child.id())).ok()
+    }
+
+    /// Carries out a command: to its end, or, where it is to be typed to, to its first prompt.
+    ///
+    /// # Errors
+    /// What the kernel says; `ErrorKind::Interrupted` where everything should stop.
+    pub(crate) fn run(
+        &mut self,
+        command: &str,
+        manner: Manner,
+        asks: Asks,
+        onlooker: &mut Onlooker<'_>,
+    ) -> io::Result<Seen> {
+        std::fs::write(self.control.join("typed"), command)?;
+        let word = match manner {
+            Manner::Terminal => "terminal",
+            Manner::Piped => "piped",
+            Manner::Alone => "alone",
+        };
+        writeln!(self.requests, "{word}")?;
+        self.attend(manner, asks, false, onlooker)
+    }
+
+    /// Types a line at the prompt where a command waits, up to its next one or its end.
+    ///
+    /// # Errors
+    /// As [`Console::run`].
+    pub(crate) fn type_line(&mut self, line: &str, onlooker: &mut Onlooker<'_>) -> io::Result<Seen> {
+        self.master.write_all(line.as_bytes())?;
+        self.master.write_all(b"\r")?;
+        self.attend(Manner::Terminal, Asks::Awaited, true, onlooker)
+    }
+
+    /// Ends a command that waits at its prompt. One that asks again is asked again, a few times, and then hung up on.
+    ///
+    /// # Errors
+    /// As [`Console::run`].
+    pub(crate) fn leave(&mut self, onlooker: &mut Onlooker<'_>) -> io::Result<Stage> {
+        for _ in 0..3 {
+            self.master.write_all(END)?;
+            match self.attend(Manner::Terminal, Asks::Awaited, false, onlooker)?.stage {
+                Stage::Asks(_) => {}
+                end => return Ok(end),
+            }
+        }
+        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master) {
+            // A group that has ended needs no signal.
+            let _ = kill_process_group(group, Signal::HUP);
+        }
+        Ok(self.attend(Manner::Terminal, Asks::Nothing, false, onlooker)?.stage)
+    }
+
+    fn attend(&mut self, manner: Manner, asks: Asks, has_echo: bool, onlooker: &mut Onlooker<'_>) -> io::Result<Seen> {
+        let _raw = onlooker.keyboard.map(|keyboard| Raw::begin(keyboard, manner)).transpose()?;
+        let mut held = Held::new(has_echo);
+        let mut last = Instant::now();
+        let mut code = None;
+        let mut interrupted = false;
+        loop {
+            if let Some(keyboard) = onlooker.keyboard {
+                self.fit(keyboard);
+            }
+            let ready = self.wait(onlooker.keyboard)?;
+            if let (true, Some(keyboard)) = (ready.keyboard, onlooker.keyboard) {
+                let keys = read(keyboard)?;
+                self.master.write_all(&keys)?;
+            }
+            let mut is_quiet = true;
+            for (is_ready, file, from) in
+                [(ready.master, &self.master, Manner::Terminal), (ready.output, &self.output, Manner::Piped)]
+            {
+                let bytes = if is_ready { read(file)? } else { Vec::new() };
+                is_quiet &= bytes.is_empty();
+                held.take(&bytes, from, asks, onlooker)?;
+            }
+            if ready.statuses {
+                let text = String::from_utf8_lossy(&read(&self.statuses)?).into_owned();
+                code = text.lines().next_back().and_then(|line| line.trim().parse::<i32>().ok());
+            }
+            // What was printed before the end may come after it.
+            if !is_quiet || ready.statuses {
+                last = Instant::now();
+                continue;
+            }
+            if let Some(code) = code {
+                held.end(onlooker)?;
+                return Ok(Seen { output: plain(held.all()), stage: Stage::Ended(code) });
+            }
+            if let Some(status) = self.child.try_wait()? {
+                held.end(onlooker)?;
+                let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+                return Ok(Seen { output: plain(held.all()), stage: Stage::Gone(code) });
+            }
+            if onlooker.interrupt.is_for_good() || onlooker.keyboard.is_none() && onlooker.interrupt.is_requested() {
+                return Err(io::Error::from(io::ErrorKind::Interrupted));
+            }
+            if last.elapsed() < GLANCE {
+                continue;
+            }
+            if let (Asks::Interrupt(lines), false) = (asks, interrupted)
+                && onlooker.keyboard.is_none()
+                && plain(held.all()).lines().count() >= lines
+            {
+                interrupted = true;
+                self.master.write_all(INTERRUPT)?;
+            }
+            if let (Asks::Awaited, Some(prompt)) = (asks, held.prompt()) {
+                return Ok(Seen { output: held.before_prompt(), stage: Stage::Asks(prompt) });
+            }
+            held.end(onlooker)?;
+        }
+    }
+
+    /// Makes the terminal as large as that of the keyboard.
+    fn fit(&self, keyboard: &File) {
+        // A size is no reason to end a lesson.
+        if let (Ok(wanted), Ok(now)) = (tcgetwinsize(keyboard), tcgetwinsize(&self.master))
+            && wanted.ws_col > 0
+            && (wanted.ws_col, wanted.ws_row) != (now.ws_col, now.ws_row)
+        {
+            let _ = tcsetwinsize(&self.master, wanted);
+        }
+    }
+
+    /// Waits for a moment until there is something to read.
+    fn wait(&self, keyboard: Option<&File>) -> io::Result<Ready> {
+        let files = [Some(&self.master), Some(&self.output), Some(&self.statuses), keyboard];
+        let mut fds: Vec<PollFd<'_>> =
+            files.into_iter().flatten().map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)).collect();
+        let timeout = PollTimeout::try_from(GLANCE / 2).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut fds, timeout) {
+            // A signal: whoever caught it has noted it.
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_ready = |number: usize| fds.get(number).is_some_and(|fd| fd.any().unwrap_or(false));
+        Ok(Ready { master: is_ready(0), output: is_ready(1), statuses: is_ready(2), keyboard: is_ready(3) })
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // The shell ends when nobody asks it for anything any more: what runs in the background goes on, as behind any shell that is left.
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::HUP);
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Which files can be read.
+struct Ready {
+    master: bool,
+    output: bool,
+    statuses: bool,
+    keyboard: bool,
+}
+
+/// What can be read of a file without waiting.
+fn read(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 64 << 10];
+    match file.read(&mut buffer) {
+        Ok(count) => {
+            buffer.truncate(count);
+            Ok(buffer)
+        }
+        // EIO: nobody has the other side of a terminal.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::EIO) => {
+            Ok(Vec::new())
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}

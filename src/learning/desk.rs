@@ -1,0 +1,176 @@
+//! The learner's own place: a folder to work in, which an editor can open, and beside it a home for the images and containers of this
+//! lesson alone.
+//!
+//! ```text
+//! ~/layerlab-lessons/04-cache/           the files of the lesson, and what becomes of them
+//! $LAYERLAB_HOME/learning/04-cache/      progress.json, lock, and a room as `verify` has one: home/, logins/, bin/, control/
+//! ```
+//!
+//! Nothing of the learner's is lost silently: a folder that is to become fresh again is put aside where it has anything in it that is not
+//! the lesson's.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::catalogue::Lesson;
+use super::error::Error;
+use super::leftovers;
+use crate::lesson::{FileName, Known, Room, Task, Typing, Verdict, changed, verdict};
+use crate::progress::Interrupt;
+use crate::store::create_private_folder;
+
+/// How long the command of a check may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A place to learn at, which is the learner's as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) room: Room,
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Desk {
+    /// Opens the place of a lesson; furnishes it where it is new, and gives where an earlier folder of the name was put.
+    ///
+    /// # Errors
+    /// What the file system says; somebody else is at it.
+    pub(crate) fn open(
+        root: &Path,
+        lesson: &Lesson,
+        work: &Path,
+        is_new: bool,
+    ) -> Result<(Desk, Option<PathBuf>), Error> {
+        create_private_folder(root)?;
+        let path = root.join("lock");
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = options.map_err(Error::io("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy(lesson.name.clone())),
+            Err(std::fs::TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        }
+        let aside = if is_new { put_aside(lesson, work)? } else { None };
+        let is_bare = !work.exists();
+        let mut room = Room::kept(root, work)?;
+        lesson.furnish(&mut room, is_bare)?;
+        settle(&room);
+        Ok((Desk { room, root: root.to_owned(), _lock: lock }, aside))
+    }
+
+    /// The folder where the learner works.
+    pub(crate) fn work(&self) -> &Path {
+        self.room.work()
+    }
+
+    /// Whether a task is done. Its checks run in a shell of their own: what the learner's knows is nothing to them.
+    ///
+    /// # Errors
+    /// What prevents a command from being run; Ctrl-C.
+    pub(crate) fn check(&mut self, task: &Task, known: &Known, interrupt: &Interrupt) -> Result<Verdict, Error> {
+        let typing =
+            Typing { input: "", is_at_terminal: false, is_time_for_ctrl_c: None, patience: PATIENCE, interrupt };
+        let room = &mut self.room;
+        let said = verdict(&task.checks, known, |command| room.run(command, &typing));
+        self.room.close_shell();
+        said.map_err(Error::io("run the checks in", self.room.work()))
+    }
+
+    /// Whether a file has a text.
+    pub(crate) fn has(&self, file: &FileName, text: &str) -> bool {
+        std::fs::read_to_string(self.work().join(file.path())).is_ok_and(|found| found == text)
+    }
+
+    /// The text of a file after a change. `None`: the change does not fit it.
+    pub(crate) fn changed(&self, file: &Path, change: &[String]) -> Option<String> {
+        let before = std::fs::read_to_string(self.work().join(file)).ok()?;
+        changed(&before, change)
+    }
+
+    /// Writes a file of the lesson. Where it is a whole one, another text that the learner had there is put beside the folder; gives where.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn write(&self, file: &FileName, text: &str, is_whole: bool) -> Result<Option<PathBuf>, Error> {
+        let path = self.work().join(file.path());
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let kept = if is_whole && path.exists() {
+            let aside = free(&self.work().with_file_name(format!("{}-{name}-before", self.name())));
+            std::fs::copy(&path, &aside).map_err(Error::io("copy", &path))?;
+            Some(aside)
+        } else {
+            None
+        };
+        std::fs::write(&path, text).map_err(Error::io("write", &path))?;
+        Ok(kept)
+    }
+
+    /// Makes everything as it was in the beginning: no image, container or volume of the lesson is left, nor a process that it started, and
+    /// its folder has its files. Gives where a folder with other files was put.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn reset(&mut self, lesson: &Lesson) -> Result<Option<PathBuf>, Error> {
+        let work = self.work().to_owned();
+        self.room.close_shell();
+        self.room.empty();
+        leftovers::end(&self.root.join("home"));
+        for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
+            let path = self.root.join(name);
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let path = self.root.join("progress.json");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let aside = put_aside(lesson, &work)?;
+        if work.exists() {
+            std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
+        }
+        self.room = Room::kept(&self.root, &work)?;
+        lesson.furnish(&mut self.room, true)?;
+        settle(&self.room);
+        Ok(aside)
+    }
+
+    fn name(&self) -> String {
+        self.work().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Makes the home, with a few lines that were typed at the debugger's prompt: it need not say what Enter does there, since the lesson says
+/// what is to be typed.
+fn settle(room: &Room) {
+    let history = room.path("home/cache/prompt-history");
+    if !history.exists() && room.layerlab(&["store", "path"]).is_ok() {
+        // Without them only more is said.
+        let _ = std::fs::write(history, "step\nwhy\nls /\n");
+    }
+}
+
+/// Gives a folder another name where it has files that are not the lesson's; says which.
+fn put_aside(lesson: &Lesson, work: &Path) -> Result<Option<PathBuf>, Error> {
+    if !work.exists() || !lesson.is_changed(work).map_err(Error::io("list", work))? {
+        return Ok(None);
+    }
+    let name = work.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = free(&work.with_file_name(format!("{name}-before-reset")));
+    std::fs::rename(work, &aside).map_err(Error::io("rename", work))?;
+    Ok(Some(aside))
+}
+
+/// A path that nothing has yet: this one, or with a number.
+fn free(path: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
+    let mut paths = std::iter::once(path.to_owned()).chain(numbered);
+    paths.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| path.to_owned())
+}

@@ -1,0 +1,60 @@
+//! Why somebody can't learn, and what helps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Explained;
+use crate::lesson::{Mistake, RoomError};
+use crate::{document, errno, store};
+
+/// Why somebody can't learn.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("can't {operation} `{}`: {}", path.display(), errno::describe(source))]
+    Io { operation: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Page(#[from] Mistake),
+    #[error(transparent)]
+    Room(#[from] RoomError),
+    #[error(transparent)]
+    Document(#[from] document::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("`{0}` is no UTF-8 text")]
+    NotText(String),
+    #[error("there is no lesson in `{}`", .0.display())]
+    NoLessons(PathBuf),
+    #[error("there is no lesson `{wanted}`")]
+    NoSuchLesson { wanted: String, meant: Option<String> },
+    #[error("`{}` is damaged: {source}", path.display())]
+    Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("the lesson `{0}` is open in another terminal")]
+    Busy(String),
+}
+
+impl Error {
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = path.to_owned();
+        move |source| Error::Io { operation, path, source }
+    }
+}
+
+impl Explained for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Io { source, .. } => errno::hint(source),
+            Error::Page(mistake) => mistake.hint(),
+            Error::Room(error) => error.hint(),
+            Error::Document(error) => error.hint(),
+            Error::Store(error) => error.hint(),
+            Error::NotText(_) => Some("save it as UTF-8".to_owned()),
+            Error::NoLessons(_) => Some("a lesson is a folder `NN-name` with a file `lesson.md` in it".to_owned()),
+            Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
+            Error::NoSuchLesson { meant: None, .. } => Some("`layerlab learn list` lists them".to_owned()),
+            Error::Damaged { .. } => {
+                Some("remove the file: the lesson begins anew, with your files as they are".to_owned())
+            }
+            Error::Busy(_) => Some("go on there, or `quit` it first".to_owned()),
+        }
+    }
+}

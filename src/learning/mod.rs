@@ -1,0 +1,33 @@
+//! The walk through a lesson, without a face: plain data in and out, nothing prints.
+//!
+//! ```text
+//! catalogue.rs  the lessons: those in this program, and those of a folder
+//! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
+//! progress.rs   what is kept of how far a learner has come
+//! desk.rs       the learner's own place: a folder to work in, a home of its own, the checks of tasks
+//! console.rs    the terminal at which the learner's commands run, one shell for all of them; held.rs, keyboard.rs: its two directions
+//! watch.rs      who saves a file is noticed
+//! ```
+//!
+//! What a page may hold, and how its commands are compared, is said in [`crate::lesson`]. Begin with `walk.rs`.
+
+mod catalogue;
+mod console;
+mod desk;
+mod error;
+mod held;
+mod keyboard;
+mod leftovers;
+mod onlooker;
+mod progress;
+mod walk;
+mod watch;
+
+pub(crate) use catalogue::{Catalogue, Lesson};
+pub(crate) use console::{Console, Seen, Stage};
+pub(crate) use desk::Desk;
+pub(crate) use error::Error;
+pub(crate) use onlooker::{Asks, Manner, Onlooker};
+pub(crate) use progress::{Notebook, Progress, Shelf};
+pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
+pub(crate) use watch::Watch;

@@ -1,0 +1,48 @@
+//! Who is at the terminal while a command runs, and what is awaited of the command.
+
+use std::fs::File;
+use std::io;
+
+use crate::lesson::CTRL_C;
+use crate::progress::Interrupt;
+
+/// How a command has its streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// All are the terminal.
+    Terminal,
+    /// It reads from the terminal, and writes into a pipe.
+    Piped,
+    /// It reads nothing, and writes into a pipe.
+    Alone,
+}
+
+/// Who is at the terminal while a command runs.
+pub(crate) struct Onlooker<'o> {
+    /// The keyboard of a person.
+    pub(crate) keyboard: Option<&'o File>,
+    /// Is shown what is printed, when it is.
+    pub(crate) show: &'o mut dyn FnMut(&[u8], Manner) -> io::Result<()>,
+    pub(crate) interrupt: &'o Interrupt,
+}
+
+/// What is awaited of a command beside its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    Nothing,
+    /// It comes to a prompt of its own.
+    Awaited,
+    /// It prints so many lines, and is ended by Ctrl-C then.
+    Interrupt(usize),
+}
+
+impl Asks {
+    /// What is awaited of a command that prints these lines.
+    pub(crate) fn of(expected: &[String], is_session: bool) -> Asks {
+        match expected.iter().position(|line| line == CTRL_C) {
+            _ if is_session => Asks::Awaited,
+            Some(lines) => Asks::Interrupt(lines),
+            None => Asks::Nothing,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What is kept of how far a learner has come: a file for each lesson, and which lesson was the last.
+//!
+//! ```text
+//! learning/last.json                   {"lesson": "04-cache"}
+//! learning/04-cache/progress.json      {"at": "run docker build .", "passed": [...], "answers": {...}, ...}
+//! learning/pack-1a2b3c4d/01-first/…    the lessons of a folder of others'
+//! ```
+//!
+//! Stops are known by what they say. So a lesson may get new ones, or lose some: what is known of a stop that is gone does no harm, and
+//! who stood there goes on at the first that is not done. A file is replaced as a whole each time that something is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::walk::Walk;
+use crate::document::{self, Links};
+use crate::lesson::Known;
+use crate::limits::{Limit, Limits};
+use crate::oci::Digest;
+use crate::store::{atomic_write, create_private_folder};
+
+/// The size of what is kept of one lesson.
+pub(crate) const PROGRESS: Limit = Limit::bytes("progress of a lesson", "LAYERLAB_MAX_PROGRESS", 4 << 20);
+
+/// How far a learner has come in a lesson.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Progress {
+    /// The key of the stop where the learner is.
+    pub(crate) at: Option<String>,
+    /// The folder to work in.
+    pub(crate) folder: Option<PathBuf>,
+    /// The stops that are done.
+    pub(crate) passed: BTreeSet<String>,
+    /// What was answered first to each question, from 1.
+    pub(crate) answers: BTreeMap<String, usize>,
+    /// How many hints were seen of each task.
+    pub(crate) hints: BTreeMap<String, usize>,
+    /// The tasks of which the solution was seen before they were done.
+    pub(crate) solutions: BTreeSet<String>,
+    /// The digests of the page, as they are on this machine.
+    pub(crate) digests: Known,
+    pub(crate) is_finished: bool,
+}
+
+impl Progress {
+    /// The number of the stop where the learner is.
+    pub(crate) fn place(&self, walk: &Walk) -> usize {
+        let at = self.at.as_ref().and_then(|key| walk.find(key));
+        let first = || walk.stops.iter().position(|stop| stop.kind.is_asked() && !self.passed.contains(&stop.key));
+        at.or_else(first).filter(|_| !self.passed.is_empty() || at.is_some()).unwrap_or(0)
+    }
+
+    /// How many of the things to do are done, and how many there are.
+    pub(crate) fn done(&self, walk: &Walk) -> (usize, usize) {
+        let asked = || walk.stops.iter().filter(|stop| stop.kind.is_asked());
+        (asked().filter(|stop| self.passed.contains(&stop.key)).count(), asked().count())
+    }
+}
+
+/// Which lesson was the last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Last {
+    pub(crate) lesson: String,
+    /// The folder of the lessons, where they are not those of this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pack: Option<PathBuf>,
+}
+
+/// Where what is kept of lessons lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelf {
+    folder: PathBuf,
+    pack: Option<PathBuf>,
+    limits: Limits,
+}
+
+impl Shelf {
+    /// The shelf of a home; that of a pack, where the lessons are of another folder.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn open(home: &Path, pack: Option<&Path>, limits: &Limits) -> Result<Shelf, Error> {
+        let pack = pack.map(|pack| pack.canonicalize().map_err(Error::io("find", pack))).transpose()?;
+        let folder = home.join("learning");
+        create_private_folder(&folder)?;
+        Ok(Shelf { folder, pack, limits: limits.clone() })
+    }
+
+    /// The folder of a lesson.
+    pub(crate) fn place(&self, lesson: &str) -> PathBuf {
+        match &self.pack {
+            None => self.folder.join(lesson),
+            Some(pack) => {
+                let digest = Digest::of(pack.as_os_str().as_encoded_bytes());
+                self.folder.join(format!("pack-{:.8}", digest.hex())).join(lesson)
+            }
+        }
+    }
+
+    /// The folder where a learner works, if no other one is wished.
+    pub(crate) fn usual_folder(&self, lesson: &str) -> PathBuf {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| ".".into(), PathBuf::from);
+        let lessons = home.join("layerlab-lessons");
+        let name = self.pack.as_deref().and_then(Path::file_name);
+        name.map_or(lessons.clone(), |name| lessons.join(name)).join(lesson)
+    }
+
+    /// What is kept of a lesson.
+    ///
+    /// # Errors
+    /// It can't be read, or was damaged.
+    pub(crate) fn progress(&self, lesson: &str) -> Result<Progress, Error> {
+        Ok(self.read(&self.place(lesson).join("progress.json"))?.unwrap_or_default())
+    }
+
+    /// Keeps how far a learner has come. Atomic: a reader sees the old or the new.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn keep(&self, lesson: &str, progress: &Progress) -> Result<(), Error> {
+        self.write(&self.place(lesson).join("progress.json"), progress)
+    }
+
+    /// The lesson that was begun or gone on with last.
+    ///
+    /// # Errors
+    /// As [`Shelf::progress`].
+    pub(crate) fn last(&self) -> Result<Option<Last>, Error> {
+        self.read(&self.folder.join("last.json"))
+    }
+
+    /// This lesson is the last now.
+    ///
+    /// # Errors
+    /// As [`Shelf::keep`].
+    pub(crate) fn keep_last(&self, lesson: &str) -> Result<(), Error> {
+        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack: self.pack.clone() })
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
+        match document::read(path, self.limits.bound(&PROGRESS), Links::Refuse) {
+            Ok(bytes) => {
+                let read = serde_json::from_slice(&bytes);
+                read.map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source })
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
+        let bytes =
+            serde_json::to_vec_pretty(value).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
+        Ok(atomic_write(path, &bytes)?)
+    }
+}
+
+/// What is kept of one lesson, shared by those who change it.
+#[derive(Debug)]
+pub(crate) struct Notebook {
+    shelf: Shelf,
+    lesson: String,
+    progress: Mutex<Progress>,
+}
+
+impl Notebook {
+    /// Opens what is kept of a lesson.
+    ///
+    /// # Errors
+    /// As [`Shelf::progress`].
+    pub(crate) fn open(shelf: Shelf, lesson: &str) -> Result<Notebook, Error> {
+        let progress = Mutex::new(shelf.progress(lesson)?);
+        Ok(Notebook { shelf, lesson: lesson.to_owned(), progress })
+    }
+
+    /// Looks at it.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Progress) -> R) -> R {
+        look(&self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes it, and keeps it as it is then.
+    ///
+    /// # Errors
+    /// As [`Shelf::keep`].
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Progress) -> R) -> Result<R, Error> {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut progress);
+        self.shelf.keep(&self.lesson, &progress)?;
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lesson::Page;
+
+    fn walk(text: &str) -> Walk {
+        Walk::of(&Page::parse("page.md", text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn who_stood_at_a_stop_that_is_gone_goes_on_at_the_first_that_is_not_done() {
+        let before = walk("```console\n$ a\n$ b\n$ c\n```\n");
+        let mut progress = Progress::default();
+        assert_eq!(progress.place(&before), 0);
+        progress.passed.extend(["run a".to_owned(), "run b".to_owned()]);
+        progress.at = Some("run c".to_owned());
+        assert_eq!((progress.place(&before), progress.done(&before)), (2, (2, 3)));
+        let after = walk("```console\n$ a\n$ new\n$ b\n```\n");
+        assert_eq!((progress.place(&after), progress.done(&after)), (1, (2, 3)));
+    }
+
+    #[test]
+    fn what_other_versions_write_is_no_mistake() {
+        let progress: Progress = serde_json::from_str(r#"{"at": "run a", "mood": "good"}"#).unwrap();
+        assert_eq!(progress.at.as_deref(), Some("run a"));
+    }
+}

@@ -1,0 +1,204 @@
+//! A stop is shown, and passed.
+
+use super::error::Error;
+use super::open::Tutor;
+use super::{doing, tasks};
+use crate::learning::{Edit, Kind, Line};
+use crate::lesson::Question;
+use crate::shown;
+use crate::view::learning as text;
+use crate::view::page;
+use crate::view::palette::Role;
+
+/// So many things done, and nobody has to be told what Enter does.
+const BEGINNING: usize = 4;
+
+/// Goes to a stop and shows it; what asks nothing of the learner is passed at once.
+pub(super) fn arrive(tutor: &mut Tutor<'_>, number: usize) -> Result<(), Error> {
+    arrive_with(tutor, number, Extent::New)
+}
+
+/// How much of a page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What comes after what was read last.
+    New,
+    /// All of it, from its first sentence.
+    Whole,
+}
+
+/// As [`arrive`], with as much of the page as is said.
+pub(super) fn arrive_with(tutor: &mut Tutor<'_>, number: usize, mut extent: Extent) -> Result<(), Error> {
+    tutor.watch = None;
+    tutor.at = number.min(tutor.walk.stops.len() - 1);
+    loop {
+        let key = tutor.stop().key.clone();
+        tutor.notebook.change(|progress| progress.at = Some(key))?;
+        if matches!(tutor.stop().kind, Kind::Command(_) | Kind::Task { .. } | Kind::End) {
+            doing::leave_session(tutor)?;
+        }
+        show(tutor, extent)?;
+        extent = Extent::New;
+        if !passes_by_itself(tutor)? {
+            break;
+        }
+        tutor.note_passed()?;
+        tutor.at += 1;
+    }
+    tasks::begin(tutor)
+}
+
+/// This stop is done: on to the next.
+pub(super) fn pass(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    tutor.note_passed()?;
+    arrive(tutor, tutor.at + 1)
+}
+
+/// Back to the last stop at which there was something to do.
+pub(super) fn back(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let before = tutor.walk.stops[..tutor.at].iter().rposition(|stop| stop.kind.is_asked());
+    match before {
+        Some(before) => arrive_with(tutor, before, Extent::Whole),
+        None => tutor.say(Role::Notice, "·", "This is the first page."),
+    }
+}
+
+/// Shows the page of this stop.
+pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
+    let (walk, palette, columns) = (tutor.walk.clone(), tutor.palette, tutor.columns());
+    let stop = &walk.stops[tutor.at];
+    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let text = match extent {
+        Extent::New => &stop.text,
+        Extent::Whole => {
+            let mut before = walk.stops[..=tutor.at].iter().rev();
+            before.find(|stop| !stop.text.is_empty()).map_or(&stop.text, |stop| &stop.text)
+        }
+    };
+    let is_page = !text.is_empty() || matches!(stop.kind, Kind::Question(_) | Kind::Task { .. } | Kind::End);
+    if is_page && !tutor.shown.has_header {
+        tutor.shown.has_header = true;
+        let place = walk.stops[..=tutor.at].iter().filter(|stop| stop.kind.is_asked()).count().max(1);
+        let total = walk.stops.iter().filter(|stop| stop.kind.is_asked()).count();
+        let title = tutor.lesson.title.clone();
+        tutor.gap()?;
+        tutor.show(&text::header(&title, (place, total), palette, columns))?;
+    }
+    tutor.gap()?;
+    let prose = page::page(&known.as_printed(text), palette, columns);
+    if !prose.is_empty() {
+        tutor.show_page(&format!("{prose}\n"))?;
+    }
+    match &stop.kind {
+        Kind::Command(line) => show_line(tutor, &format!("$ {}", known.as_printed(&line.typed)), "Enter runs it."),
+        Kind::Input(line) => {
+            let prompt = tutor.session.clone().unwrap_or_else(|| "(layerlab) ".to_owned());
+            show_line(tutor, &format!("{prompt}{}", known.as_printed(&line.typed)), "Enter types it.")
+        }
+        Kind::File(edit) => show_file(tutor, edit),
+        Kind::Question(question) => {
+            let question = text::question(question, palette, columns);
+            tutor.show_page(&format!("{question}\n"))
+        }
+        Kind::Task { task, is_challenge } => {
+            let name = if *is_challenge { "Challenge" } else { "Exercise" };
+            let name = palette.paint(Role::Strong, name);
+            let task = page::page(&task.description, palette, columns);
+            tutor.show_page(&format!("{name}\n\n{task}\n"))
+        }
+        Kind::Proof { question, asked, commands } => show_proof(tutor, question, asked, commands),
+        Kind::End => show_end(tutor),
+    }
+}
+
+/// A line to type, and what Enter does as long as that is new.
+fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str) -> Result<(), Error> {
+    tutor.show(&format!("{}\n", page::code(line)))?;
+    if tutor.notebook.look(|progress| progress.passed.len()) < BEGINNING {
+        let more = if tutor.session.is_some() { "" } else { " You can type any other command as well." };
+        let text = tutor.palette.paint(Role::Faint, &format!("{enter}{more}"));
+        tutor.show(&format!("{text}\n"))?;
+    }
+    Ok(())
+}
+
+fn show_file(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<(), Error> {
+    let name = shown::line(&edit.file.path().display().to_string()).into_owned();
+    let is_there = doing::is_written(tutor, edit);
+    let caption = match (is_there, edit.is_change) {
+        (true, false) => format!("{name}, which is in your folder:"),
+        (false, false) => format!("{name}:"),
+        (_, true) => format!("A change of {name}:"),
+    };
+    let caption = tutor.palette.paint(Role::Faint, &caption);
+    tutor.show_page(&format!("{caption}\n\n{}\n", page::code(&edit.lines.join("\n"))))?;
+    if !is_there {
+        let what = if edit.is_change { "makes it" } else { "writes it" };
+        let text = format!("Enter {what} for you. Or edit the file yourself, and press Enter then.");
+        let text = tutor.palette.paint(Role::Faint, &text);
+        tutor.show(&format!("{text}\n"))?;
+    }
+    Ok(())
+}
+
+/// What was predicted, and what happened.
+fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands: &[Line]) -> Result<(), Error> {
+    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    for line in commands {
+        let command = known.as_printed(&line.typed);
+        tutor.show(&page::code(&format!("$ {command}")))?;
+        let output = doing::quietly(tutor, &command)?;
+        tutor.show(&page::code(&output))?;
+        if !doing::agrees(&line.expected, &output) {
+            let text =
+                "The lesson expects something else here. Perhaps a command before it was left out, or went otherwise.";
+            tutor.say(Role::Notice, "·", text)?;
+        }
+    }
+    let right = &question.answers[question.right() - 1];
+    let answered = tutor.notebook.look(|progress| progress.answers.get(asked).copied());
+    let chosen = answered.and_then(|number| question.answers.get(number - 1));
+    let (palette, columns) = (tutor.palette, tutor.columns());
+    let (role, mark, text) = match chosen {
+        Some(chosen) if chosen.is_right => (Role::Good, "✓", format!("As you said: {}", chosen.text)),
+        Some(chosen) => (Role::Notice, "·", format!("So it is: {} (You said: {})", right.text, chosen.text)),
+        None => (Role::Notice, "·", format!("So it is: {}", right.text)),
+    };
+    tutor.gap()?;
+    tutor.show(&text::noted(role, mark, &text, palette, columns))
+}
+
+/// The lesson is over.
+fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    tutor.notebook.change(|progress| progress.is_finished = true)?;
+    tutor.say(Role::Good, "✓", "This was the lesson.")?;
+    let questions: Vec<_> = tutor
+        .walk
+        .stops
+        .iter()
+        .filter_map(|stop| {
+            if let Kind::Question(question) = &stop.kind { Some((stop.key.clone(), question.right())) } else { None }
+        })
+        .collect();
+    if !questions.is_empty() {
+        let right = tutor
+            .notebook
+            .look(|progress| questions.iter().filter(|(key, right)| progress.answers.get(key) == Some(right)).count());
+        tutor.say(Role::Faint, " ", &format!("{right} of {} predictions were right.", questions.len()))?;
+    }
+    if let Some(next) = tutor.catalogue.after(&tutor.lesson.name) {
+        let text = format!("Next: `layerlab learn {}`, {}", next.bare_name(), shown::line(&next.title));
+        tutor.say(Role::Faint, " ", &text)?;
+    }
+    tutor.show("\nEnter leaves.\n")
+}
+
+/// Whether there is nothing to do at this stop.
+fn passes_by_itself(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
+    let walk = tutor.walk.clone();
+    Ok(match &walk.stops[tutor.at].kind {
+        Kind::Proof { .. } => true,
+        Kind::File(edit) => doing::is_written(tutor, edit),
+        Kind::Command(_) | Kind::Input(_) | Kind::Question(_) | Kind::Task { .. } | Kind::End => false,
+    })
+}

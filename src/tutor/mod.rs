@@ -1,0 +1,30 @@
+//! The prompt of `layerlab learn`: it shows a lesson's stops, one page at a time, and does what is typed there.
+//!
+//! ```text
+//! words.rs    the words that are the lesson's; all else is a command of the learner's
+//! lines.rs    where lines come from: a pipe; editor.rs: a person at a terminal
+//! open.rs     what the prompt knows of the lesson that is open
+//! arriving.rs a stop is shown, and passed
+//! doing.rs    commands are run, lines typed, files written
+//! tasks.rs    checks, hints, solutions
+//! prompt.rs   the loop
+//! ```
+//!
+//! Whatever is known of the lesson, of its files and of its state is asked of [`crate::learning`].
+
+mod arriving;
+mod doing;
+mod editor;
+mod error;
+mod lines;
+mod open;
+mod prompt;
+mod tasks;
+
+mod words;
+
+pub(crate) use editor::Person;
+pub(crate) use lines::{Lines, Script};
+pub(crate) use open::{Setting, Tutor};
+pub(crate) use prompt::{list, once, reset, run};
+pub(crate) use words::Word;

@@ -1,0 +1,259 @@
+//! What the prompt knows of the lesson that is open.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::error::Error;
+use super::lines::{Lines, Next, Printer};
+use crate::learning::{Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Walk, Watch};
+use crate::progress::Interrupt;
+use crate::shown;
+use crate::view::palette::{Palette, Role};
+use crate::view::screen::{self, Screen, Width};
+use crate::view::table;
+
+/// What a lesson is begun with.
+pub(crate) struct Setting<'t> {
+    pub(crate) catalogue: &'t Catalogue,
+    pub(crate) lesson: &'t Lesson,
+    pub(crate) shelf: Shelf,
+    /// The folder to work in, where another one than the usual is wished.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) out: Screen<'static>,
+    pub(crate) palette: Palette,
+    /// The terminal, where a person is at it.
+    pub(crate) terminal: Option<File>,
+    pub(crate) lines: Box<dyn Lines>,
+    pub(crate) interrupt: Interrupt,
+}
+
+/// A lesson that is open.
+pub(crate) struct Tutor<'t> {
+    pub(super) catalogue: &'t Catalogue,
+    pub(super) lesson: &'t Lesson,
+    pub(super) shelf: Shelf,
+    pub(super) walk: Arc<Walk>,
+    pub(super) notebook: Arc<Notebook>,
+    pub(super) desk: Arc<Mutex<Desk>>,
+    /// The shell, once something was typed.
+    pub(super) console: Option<Console>,
+    /// The prompt of a program that waits there.
+    pub(super) session: Option<String>,
+    /// The number of the stop.
+    pub(super) at: usize,
+    pub(super) out: Screen<'static>,
+    pub(super) palette: Palette,
+    pub(super) terminal: Option<File>,
+    pub(super) lines: Box<dyn Lines>,
+    pub(super) interrupt: Interrupt,
+    /// Looks after the files while a task is open.
+    pub(super) watch: Option<Watch>,
+    /// Shows something above the line that is being typed.
+    pub(super) printer: Option<Arc<Mutex<Printer>>>,
+    /// Whether nothing is under way but waiting for a line.
+    pub(super) is_idle: Arc<AtomicBool>,
+    /// Where an earlier folder of the lesson's name was put.
+    pub(super) aside: Option<PathBuf>,
+    pub(super) shown: Shown,
+}
+
+/// What is on the screen since a line was typed last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shown {
+    /// Whether it began with the line above a page.
+    pub(super) has_header: bool,
+    /// Whether it ends with an empty line.
+    is_gap: bool,
+    /// How many lines of a page were shown since somebody was asked to go on.
+    lines: usize,
+}
+
+impl<'t> Tutor<'t> {
+    /// Opens a lesson where the learner left it.
+    ///
+    /// # Errors
+    /// A lesson with a mistake in it; what the file system says.
+    pub(crate) fn open(setting: Setting<'t>) -> Result<Tutor<'t>, Error> {
+        let Setting { catalogue, lesson, shelf, folder, out, palette, terminal, mut lines, interrupt } = setting;
+        let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
+        let notebook = Notebook::open(shelf.clone(), &lesson.name)?;
+        let kept = notebook.look(|progress| progress.folder.clone());
+        let is_new = kept.is_none();
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let work = folder.map(absolute).or(kept).unwrap_or_else(|| absolute(shelf.usual_folder(&lesson.name)));
+        let (desk, aside) = Desk::open(&shelf.place(&lesson.name), lesson, &work, is_new)?;
+        notebook.change(|progress| progress.folder = Some(work))?;
+        shelf.keep_last(&lesson.name)?;
+        let at = notebook.look(|progress| progress.place(&walk));
+        Ok(Tutor {
+            catalogue,
+            lesson,
+            shelf,
+            walk: Arc::new(walk),
+            notebook: Arc::new(notebook),
+            desk: Arc::new(Mutex::new(desk)),
+            console: None,
+            session: None,
+            at,
+            out,
+            palette,
+            printer: lines.printer().map(|printer| Arc::new(Mutex::new(printer))),
+            terminal,
+            lines,
+            interrupt,
+            watch: None,
+            shown: Shown::default(),
+            is_idle: Arc::new(AtomicBool::new(false)),
+            aside,
+        })
+    }
+
+    /// Where the learner is.
+    pub(super) fn stop(&self) -> &Stop {
+        &self.walk.stops[self.at]
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a person is there.
+    pub(super) fn is_interactive(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// How wide text is laid out.
+    pub(super) fn columns(&self) -> usize {
+        Width::of_stdout().columns().min(90)
+    }
+
+    /// Shows text.
+    pub(super) fn show(&mut self, text: &str) -> Result<(), Error> {
+        if !text.is_empty() {
+            self.shown.is_gap = text.ends_with("\n\n") || text == "\n" && !self.shown.is_gap;
+            self.shown.lines += text.matches('\n').count();
+        }
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    /// Shows an empty line, if the last one is not.
+    pub(super) fn gap(&mut self) -> Result<(), Error> {
+        if self.shown.is_gap { Ok(()) } else { self.show("\n") }
+    }
+
+    /// Shows text of several paragraphs. A person is not shown more at a time than the terminal has room for.
+    pub(super) fn show_page(&mut self, text: &str) -> Result<(), Error> {
+        let rows = screen::terminal().map_or(usize::MAX, |size| size.rows.max(8));
+        for paragraph in text.split_inclusive("\n\n") {
+            let lines = paragraph.trim_end().lines().count();
+            if self.is_interactive() && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
+                let question = self.palette.paint(Role::Faint, "Enter: more ");
+                let next = self.lines.next(&question, false).map_err(Error::Input)?;
+                self.note_typed();
+                self.shown.has_header = true;
+                if !matches!(next, Next::Line(_)) {
+                    return Err(Error::Input(io::Error::from(io::ErrorKind::Interrupted)));
+                }
+            }
+            self.show(paragraph)?;
+        }
+        Ok(())
+    }
+
+    /// A line was typed, or a command has printed something.
+    pub(super) fn note_typed(&mut self) {
+        self.shown = Shown::default();
+    }
+
+    /// Shows a sentence, with a mark before it.
+    pub(super) fn say(&mut self, role: Role, mark: &str, text: &str) -> Result<(), Error> {
+        let mark = self.palette.paint(role, mark);
+        let text = table::hang(&format!("{mark} "), text, self.columns());
+        self.show(&text)
+    }
+
+    /// Whether the task of this stop is done, or what else is asked here.
+    pub(super) fn is_passed(&self) -> bool {
+        let key = &self.stop().key;
+        self.notebook.look(|progress| progress.passed.contains(key))
+    }
+
+    /// This stop is done.
+    pub(super) fn note_passed(&self) -> Result<(), Error> {
+        let key = self.stop().key.clone();
+        self.notebook.change(|progress| progress.passed.insert(key))?;
+        Ok(())
+    }
+
+    /// The shell, and who is at it.
+    pub(super) fn console<R>(
+        &mut self,
+        is_shown: bool,
+        work: impl FnOnce(&mut Console, &mut Onlooker<'_>) -> io::Result<R>,
+    ) -> Result<R, Error> {
+        let console = match &mut self.console {
+            Some(console) => console,
+            None => {
+                let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut variables = desk.room.variables();
+                if !self.palette.is_enabled() {
+                    variables.push(("NO_COLOR", "1".into()));
+                }
+                let started = Console::start(&desk.room.path("control"), desk.work(), &variables);
+                self.console.insert(started.map_err(Error::Console)?)
+            }
+        };
+        let (out, terminal) = (&mut self.out, self.terminal.as_ref());
+        let mut show = |bytes: &[u8], manner: Manner| match (terminal, manner) {
+            _ if !is_shown => Ok(()),
+            // It is the learner's own terminal, and knows what to do with all of it.
+            (Some(mut terminal), Manner::Terminal) => terminal.write_all(bytes),
+            // What it becomes as text is shown in the end.
+            (None, Manner::Terminal) => Ok(()),
+            (_, Manner::Piped | Manner::Alone) => out.write_all(bytes).and_then(|()| out.flush()),
+        };
+        let mut onlooker = Onlooker { keyboard: terminal, show: &mut show, interrupt: &self.interrupt };
+        if is_shown {
+            self.shown = Shown { is_gap: false, ..self.shown };
+        }
+        work(console, &mut onlooker).map_err(Error::Console)
+    }
+
+    /// The prompt: that of the program that waits, else where the shell is.
+    pub(super) fn prompt(&self) -> String {
+        if let Kind::Question(question) = &self.stop().kind
+            && !self.is_passed()
+        {
+            return format!("Your answer (1-{}): ", question.answers.len());
+        }
+        if let Some(prompt) = &self.session {
+            return prompt.clone();
+        }
+        let folder = self.console.as_ref().and_then(Console::folder);
+        let work = self.desk().work().to_owned();
+        let name = match folder {
+            Some(folder) if folder != work => match folder.strip_prefix(&work) {
+                Ok(below) => format!("{}/{}", self.lesson.name, below.display()),
+                Err(_) => folder.display().to_string(),
+            },
+            Some(_) | None => self.lesson.name.clone(),
+        };
+        format!("{} $ ", shown::line(&name))
+    }
+
+    /// Has somebody wait for a line, or not: only then what is saved is looked at.
+    pub(super) fn set_idle(&self, is_idle: bool) {
+        self.is_idle.store(is_idle, Ordering::SeqCst);
+    }
+}
+
+/// A path as people write it: `~` is their home.
+pub(super) fn homely(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let below = home.as_ref().and_then(|home| path.strip_prefix(home).ok());
+    let text = below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()));
+    shown::line(&text).into_owned()
+}

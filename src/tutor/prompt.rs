@@ -1,0 +1,254 @@
+//! The loop: a line is asked for, and done.
+
+use super::arriving::{self, Extent};
+use super::error::Error;
+use super::lines::Next;
+use super::open::{Tutor, homely};
+use super::words::{self, WORDS, Word};
+use super::{doing, tasks};
+use crate::learning::{Catalogue, Error as LearningError, Kind, Shelf, Walk};
+use crate::shown;
+use crate::view::learning as text;
+use crate::view::palette::{Palette, Role};
+use crate::view::{page, table};
+
+/// Whether the lesson goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Quit,
+}
+
+/// Goes through a lesson, from where the learner is, until `quit` or the end of input.
+///
+/// # Errors
+/// Only where lines can't be read or nothing can be written any more, and what the file system says of the learner's place.
+pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    welcome(tutor)?;
+    arriving::arrive_with(tutor, tutor.at, Extent::Whole)?;
+    loop {
+        let prompt = tutor.prompt();
+        let interrupt = tutor.interrupt.clone();
+        let idle = interrupt.idle();
+        tutor.set_idle(true);
+        let next = tutor.lines.next(&prompt, tutor.session.is_none());
+        tutor.note_typed();
+        tutor.set_idle(false);
+        drop(idle);
+        let line = match next.map_err(Error::Input)? {
+            Next::Line(line) => line,
+            Next::Interrupted => continue,
+            Next::End => {
+                if tutor.is_interactive() {
+                    tutor.show("\n")?;
+                }
+                break;
+            }
+        };
+        if !tutor.is_interactive() {
+            tutor.show(&format!("{prompt}{}\n", shown::text(&line)))?;
+        }
+        match take(tutor, &line) {
+            Ok(Flow::On) => {}
+            Ok(Flow::Quit) => break,
+            Err(error) if error.is_interrupt() && !tutor.interrupt.is_for_good() => {
+                tutor.say(Role::Notice, "·", "stopped")?
+            }
+            Err(error) => return Err(error),
+        }
+        if tutor.interrupt.take() && tutor.interrupt.is_for_good() {
+            break;
+        }
+    }
+    leave(tutor)
+}
+
+/// Takes one word, for a script; gives whether it went well.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
+    match word {
+        Word::Check => tasks::check(tutor),
+        other => say(tutor, other).map(|_| true),
+    }
+}
+
+fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
+    if let Some(word) = words::parse(line, tutor.session.is_some()) {
+        return say(tutor, word);
+    }
+    if line.trim().is_empty() {
+        return enter(tutor);
+    }
+    let walk = tutor.walk.clone();
+    if let (Kind::Question(question), Ok(number)) = (&walk.stops[tutor.at].kind, line.trim().parse::<usize>()) {
+        let Some(answer) = number.checked_sub(1).and_then(|place| question.answers.get(place)) else {
+            tutor.say(Role::Notice, "·", &format!("There are answers from 1 to {}.", question.answers.len()))?;
+            return Ok(Flow::On);
+        };
+        let key = walk.stops[tutor.at].key.clone();
+        // What counts is what was thought first.
+        tutor.notebook.change(|progress| *progress.answers.entry(key).or_insert(number))?;
+        let (palette, columns) = (tutor.palette, tutor.columns());
+        let said = match (answer.is_right, answer.explanation.as_str()) {
+            (true, "") => text::noted(Role::Good, "✓", "Right. Now see it happen.", palette, columns),
+            (true, explanation) => text::noted(Role::Good, "✓", explanation, palette, columns),
+            (false, "") => text::noted(Role::Bad, "✗", "Not so. See what happens.", palette, columns),
+            (false, explanation) => text::noted(Role::Bad, "✗", &format!("Not so. {explanation}"), palette, columns),
+        };
+        tutor.show(&said)?;
+        arriving::pass(tutor)?;
+        return Ok(Flow::On);
+    }
+    match doing::take(tutor, line)? {
+        true => arriving::pass(tutor)?,
+        false => tasks::look(tutor)?,
+    }
+    Ok(Flow::On)
+}
+
+/// Enter alone: does what the page shows, or goes on where that is done.
+fn enter(tutor: &mut Tutor<'_>) -> Result<Flow, Error> {
+    let walk = tutor.walk.clone();
+    match &walk.stops[tutor.at].kind {
+        Kind::End => return Ok(Flow::Quit),
+        Kind::Question(question) => {
+            let text = format!(
+                "Type a number from 1 to {}: what do you think? `next` goes on without an answer.",
+                question.answers.len()
+            );
+            tutor.say(Role::Notice, "·", &text)?;
+        }
+        Kind::Task { .. } if tutor.is_passed() => arriving::pass(tutor)?,
+        Kind::Task { .. } => {
+            let text = "This is for you to do. `hint` helps, `check` says what is missing, `next` leaves it out.";
+            tutor.say(Role::Notice, "·", text)?;
+        }
+        Kind::Command(_) | Kind::Input(_) | Kind::File(_) | Kind::Proof { .. } => {
+            if doing::enter(tutor)? {
+                arriving::pass(tutor)?;
+            }
+        }
+    }
+    Ok(Flow::On)
+}
+
+fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
+    match word {
+        Word::Quit => return Ok(Flow::Quit),
+        Word::Next if matches!(tutor.stop().kind, Kind::End) => return Ok(Flow::Quit),
+        // A task is done when its state is right, and only then.
+        Word::Next if matches!(tutor.stop().kind, Kind::Task { .. }) => arriving::arrive(tutor, tutor.at + 1)?,
+        Word::Next => arriving::pass(tutor)?,
+        Word::Back => arriving::back(tutor)?,
+        Word::Page => arriving::show(tutor, Extent::Whole)?,
+        Word::Hint => tasks::hint(tutor)?,
+        Word::Check => drop(tasks::check(tutor)?),
+        Word::Solution => tasks::solution(tutor)?,
+        Word::List => {
+            let text = list(tutor.catalogue, &tutor.shelf, tutor.palette, tutor.columns())?;
+            tutor.show(&text)?;
+        }
+        Word::Reset => {
+            let question = format!("Begin {} anew, with fresh files and an empty store? [y/N] ", tutor.lesson.name);
+            if tasks::confirms(tutor, &question)? {
+                reset(tutor)?;
+                arriving::arrive(tutor, 0)?;
+            }
+        }
+        Word::Help => help(tutor)?,
+    }
+    Ok(Flow::On)
+}
+
+/// Makes the lesson as it was in the beginning.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn reset(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    (tutor.watch, tutor.session, tutor.console) = (None, None, None);
+    let aside = tutor.desk().reset(tutor.lesson)?;
+    let folder = tutor.desk().work().to_owned();
+    tutor.notebook.change(|progress| {
+        *progress = crate::learning::Progress { folder: Some(folder.clone()), ..Default::default() };
+    })?;
+    // The folder is another one of the same name.
+    let _ = std::env::set_current_dir(&folder);
+    tutor.say(Role::Good, "✓", &format!("{} is as it was in the beginning.", tutor.lesson.name))?;
+    if let Some(aside) = aside {
+        tutor.say(Role::Faint, "·", &format!("Your files are kept in {}.", homely(&aside)))?;
+    }
+    Ok(())
+}
+
+fn help(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let columns = tutor.columns();
+    let mut text = "Enter does what the page shows. Whatever else you type is a command for the shell, in your folder. These words are the lesson's:\n\n".to_owned();
+    text = table::fill(&text, columns);
+    for (name, _, what) in WORDS {
+        let name = tutor.palette.paint(Role::Strong, &format!("{name:<10}"));
+        text.push_str(&table::hang(&format!("  {name}"), what, columns));
+    }
+    let more = "\nWhere a program waits at its own prompt, such as the debugger, put a colon before them: `:next`.\n";
+    text.push_str(&table::fill(more, columns));
+    tutor.show(&text)
+}
+
+/// What is said first.
+fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let folder = homely(tutor.desk().work());
+    let (palette, columns) = (tutor.palette, tutor.columns());
+    let number = tutor.lesson.number().map(|number| format!("Lesson {number}: ")).unwrap_or_default();
+    let title = format!("{number}{}", shown::line(&tutor.lesson.title));
+    let minutes =
+        tutor.lesson.about.as_ref().map(|about| format!(" · about {} minutes", about.minutes)).unwrap_or_default();
+    let mut shown = format!("{}{minutes}\n\n", palette.paint(Role::Strong, &title));
+    if tutor.at == 0 {
+        let text = format!(
+            "Your files for this lesson are in `{folder}`. Its images and containers are its own: yours are not touched. Enter does what the page shows, `help` lists what else you can type, `quit` leaves at any time."
+        );
+        shown.push_str(&page::page(&text, palette, columns));
+    } else {
+        let text = format!("You go on where you left. Your files for this lesson are in `{folder}`.");
+        shown.push_str(&page::page(&text, palette, columns));
+    }
+    if let Some(aside) = tutor.aside.take() {
+        let text = format!("A folder of this name was there already. It is kept as `{}`.", homely(&aside));
+        shown.push_str(&page::page(&text, palette, columns));
+    }
+    tutor.show(&shown)
+}
+
+/// What is said last.
+fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    tutor.watch = None;
+    doing::leave_session(tutor)?;
+    tutor.console = None;
+    let name = tutor.lesson.bare_name().to_owned();
+    let running = tutor.desk().room.layerlab(&["ps", "-q"]).map(|(ids, _)| ids.lines().count()).unwrap_or(0);
+    if running > 0 {
+        let count = crate::view::units::count(running as u64, "container");
+        let verb = if running == 1 { "goes" } else { "go" };
+        let text = format!("{count} of this lesson {verb} on running. `layerlab learn reset {name}` ends all of it.");
+        tutor.say(Role::Notice, "·", &text)?;
+    }
+    if !tutor.notebook.look(|progress| progress.is_finished) {
+        tutor.say(Role::Faint, "·", "`layerlab learn resume` goes on here.")?;
+    }
+    Ok(())
+}
+
+/// The lessons, with how far the learner has come in each.
+///
+/// # Errors
+/// A lesson with a mistake in it; what is kept can't be read.
+pub(crate) fn list(catalogue: &Catalogue, shelf: &Shelf, palette: Palette, columns: usize) -> Result<String, Error> {
+    let mut list = String::new();
+    for lesson in &catalogue.lessons {
+        let walk = Walk::of(&lesson.page).map_err(LearningError::from)?;
+        let progress = shelf.progress(&lesson.name)?;
+        list.push_str(&text::row(lesson, &walk, &progress, palette, columns));
+    }
+    Ok(list)
+}

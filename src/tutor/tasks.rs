@@ -1,0 +1,168 @@
+//! Tasks: checked when something has changed, with hints and a solution for who wants them.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::error::Error;
+use super::lines::Next;
+use super::open::{Tutor, homely};
+use crate::learning::{Kind, Watch};
+use crate::lesson::{Task, Verdict};
+use crate::view::learning as text;
+use crate::view::page;
+use crate::view::palette::Role;
+use crate::view::units;
+
+/// What is said when a task is done.
+const DONE: &str = "Done. Enter goes on; `solution` shows the lesson's way, to compare.";
+
+/// Says how a task is done, and looks after the learner's files from now on.
+pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    if !matches!(tutor.stop().kind, Kind::Task { .. }) {
+        return Ok(());
+    }
+    if tutor.is_passed() {
+        return tutor.say(Role::Good, "✓", DONE);
+    }
+    let folder = homely(tutor.desk().work());
+    let text = format!(
+        "Type commands here, or edit the files in {folder}. It is noticed when the task is done. `hint` helps, `check` says what is missing."
+    );
+    for line in crate::view::table::hang("", &text, tutor.columns()).lines() {
+        let line = tutor.palette.paint(Role::Faint, line);
+        tutor.show(&format!("{line}\n"))?;
+    }
+    watch(tutor);
+    Ok(())
+}
+
+/// Looks after the files: when one is saved and the task is done by it, that is said at once.
+fn watch(tutor: &mut Tutor<'_>) {
+    let Some(printer) = tutor.printer.clone() else { return };
+    let (walk, desk, notebook) = (tutor.walk.clone(), tutor.desk.clone(), tutor.notebook.clone());
+    let (is_idle, interrupt, at) = (tutor.is_idle.clone(), tutor.interrupt.clone(), tutor.at);
+    let mark = tutor.palette.paint(Role::Good, "✓");
+    let folder = tutor.desk().work().to_owned();
+    let look = move || {
+        let stop = &walk.stops[at];
+        let Kind::Task { task, .. } = &stop.kind else { return };
+        if !is_idle.load(Ordering::SeqCst) || notebook.look(|progress| progress.passed.contains(&stop.key)) {
+            return;
+        }
+        let known = notebook.look(|progress| progress.digests.clone());
+        let verdict = desk.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
+        // What went wrong is said when the learner asks: `check`.
+        if let Ok(Verdict::Done) = verdict
+            && notebook.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
+        {
+            (printer.lock().unwrap_or_else(PoisonError::into_inner))(format!("{mark} {DONE}\n"));
+        }
+    };
+    // Where the kernel watches nothing more, tasks are checked after commands all the same.
+    tutor.watch = Watch::start(&folder, look).ok();
+}
+
+/// After a command: the task may be done by it.
+pub(super) fn look(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let walk = tutor.walk.clone();
+    let Kind::Task { task, .. } = &walk.stops[tutor.at].kind else { return Ok(()) };
+    if tutor.session.is_some() || tutor.is_passed() {
+        return Ok(());
+    }
+    if verdict(tutor, task)? == Verdict::Done {
+        tutor.note_passed()?;
+        tutor.say(Role::Good, "✓", DONE)?;
+    }
+    Ok(())
+}
+
+fn verdict(tutor: &mut Tutor<'_>, task: &Task) -> Result<Verdict, Error> {
+    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let interrupt = tutor.interrupt.clone();
+    Ok(tutor.desk().check(task, &known, &interrupt)?)
+}
+
+/// `check`: what the task lacks. Gives whether it is done.
+pub(super) fn check(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
+    let walk = tutor.walk.clone();
+    let Kind::Task { task, .. } = &walk.stops[tutor.at].kind else { return no_task(tutor).map(|()| true) };
+    let (palette, columns) = (tutor.palette, tutor.columns());
+    match verdict(tutor, task)? {
+        Verdict::Done => {
+            tutor.note_passed()?;
+            tutor.say(Role::Good, "✓", DONE)?;
+            Ok(true)
+        }
+        Verdict::NotYet(gap) => {
+            tutor.say(Role::Bad, "✗", "Not yet. This is looked at:")?;
+            tutor.show(&text::gap(&gap, palette, columns))?;
+            Ok(false)
+        }
+    }
+}
+
+/// `hint`: one more.
+pub(super) fn hint(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let walk = tutor.walk.clone();
+    let stop = &walk.stops[tutor.at];
+    let Kind::Task { task, .. } = &stop.kind else { return no_task(tutor) };
+    let seen = tutor.notebook.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
+    let number = (seen + 1).min(task.hints.len());
+    tutor.notebook.change(|progress| progress.hints.insert(stop.key.clone(), number))?;
+    let (palette, columns) = (tutor.palette, tutor.columns());
+    let mark = format!("Hint {number} of {}:", task.hints.len());
+    let text = text::noted(Role::Strong, &mark, &task.hints[number - 1], palette, columns);
+    tutor.show(&text)?;
+    if number == task.hints.len() && !tutor.is_passed() {
+        let text = tutor.palette.paint(Role::Faint, "That was the last one; `solution` shows how it can be done.");
+        tutor.show(&format!("{text}\n"))?;
+    }
+    Ok(())
+}
+
+/// `solution`: after success to compare; before it only when all hints were seen, and the learner means it.
+pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let walk = tutor.walk.clone();
+    let stop = &walk.stops[tutor.at];
+    let Kind::Task { task, .. } = &stop.kind else { return no_task(tutor) };
+    if !tutor.is_passed() {
+        let seen = tutor.notebook.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
+        let left = task.hints.len().saturating_sub(seen);
+        if left > 0 {
+            let left = units::count(left as u64, "hint");
+            return tutor.say(
+                Role::Notice,
+                "·",
+                &format!("There is help before that: {left} left. `hint` shows the next."),
+            );
+        }
+        if !confirms(tutor, "You learn more if you try once more. Show the solution? [y/N] ")? {
+            return Ok(());
+        }
+        tutor.notebook.change(|progress| progress.solutions.insert(stop.key.clone()))?;
+    }
+    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let text = page::page(&known.as_printed(&task.solution), tutor.palette, tutor.columns());
+    tutor.show(&format!("\n{text}\n"))?;
+    if !tutor.is_passed() {
+        tutor.say(Role::Faint, "·", "It is yours to do now: the task is done when its state is right.")?;
+    }
+    Ok(())
+}
+
+/// Asks something that is to be meant.
+pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
+    let answer = match tutor.lines.next(question, false).map_err(Error::Input)? {
+        Next::Line(answer) => answer,
+        Next::Interrupted | Next::End => String::new(),
+    };
+    tutor.note_typed();
+    if !tutor.lines.is_interactive() {
+        tutor.show(&format!("{question}{}\n", crate::shown::line(&answer)))?;
+    }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn no_task(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    tutor.say(Role::Notice, "·", "There is no task on this page: tasks come later, under “To do”.")
+}

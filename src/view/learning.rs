@@ -1,0 +1,114 @@
+//! What a learner is shown beside the pages of a lesson: questions, what a task lacks, the list of lessons.
+
+use super::page::page;
+use super::palette::{Palette, Role};
+use super::table;
+use crate::learning::{Lesson, Progress, Walk};
+use crate::lesson::{End, Gap, Question};
+use crate::shown;
+
+/// How many lines of an output are shown.
+const MOST_LINES: usize = 12;
+
+/// The line above a page: which lesson it is, and how far in it.
+pub(crate) fn header(title: &str, (place, total): (usize, usize), palette: Palette, columns: usize) -> String {
+    let place = format!(" {place} of {total} ──");
+    let title = table::shortened(&shown::line(title), columns.saturating_sub(place.chars().count() + 8));
+    let title = format!("── {title} ");
+    let rule = columns.saturating_sub(table::visible_width(&title) + place.chars().count());
+    format!("{}\n\n", palette.paint(Role::Faint, &format!("{title}{}{place}", "─".repeat(rule))))
+}
+
+/// A question with its numbered answers.
+pub(crate) fn question(question: &Question, palette: Palette, columns: usize) -> String {
+    let mut text = page(&question.text, palette, columns) + "\n";
+    for (number, answer) in question.answers.iter().enumerate() {
+        let number = palette.paint(Role::Strong, &format!("{:>4})", number + 1));
+        text.push_str(&table::hang(&format!("{number} "), &inline(&answer.text, palette), columns));
+    }
+    text
+}
+
+/// One paragraph of Markdown, as one line.
+pub(crate) fn inline(markdown: &str, palette: Palette) -> String {
+    page(markdown, palette, usize::MAX).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Markdown below a mark.
+pub(crate) fn noted(role: Role, mark: &str, markdown: &str, palette: Palette, columns: usize) -> String {
+    let label = format!("{} ", palette.paint(role, mark));
+    let margin = " ".repeat(table::visible_width(&label));
+    let text = page(markdown, palette, columns.min(90).saturating_sub(margin.len()));
+    let mut lines = text.lines();
+    let mut shown = format!("{label}{}\n", lines.next().unwrap_or_default());
+    for line in lines {
+        shown.push_str(format!("{margin}{line}").trim_end());
+        shown.push('\n');
+    }
+    shown
+}
+
+/// What a task still lacks.
+pub(crate) fn gap(gap: &Gap, palette: Palette, columns: usize) -> String {
+    let mut text = super::page::code(&format!("$ {}", gap.command));
+    let side = |name: &str, role: Role, lines: &[String]| {
+        let name = palette.paint(role, &format!("{name:<9}"));
+        match lines.is_empty() {
+            true => format!("      {name}nothing\n"),
+            false => listed(&format!("      {name}"), &" ".repeat(15), lines, columns),
+        }
+    };
+    text.push_str(&side("expected", Role::Good, &gap.expected));
+    text.push_str(&side("seen", Role::Bad, &gap.seen));
+    match gap.end {
+        End::Exit(code) if code != gap.status => {
+            text.push_str(&format!("      exit code {code}, where {} is expected\n", gap.status));
+        }
+        End::Exit(_) => {}
+        End::TimedOut(patience) => text.push_str(&format!("      it did not end within {} s\n", patience.as_secs())),
+    }
+    text
+}
+
+/// What a page shows where something else was printed.
+pub(crate) fn expected(lines: &[String], palette: Palette, columns: usize) -> String {
+    let bar = palette.paint(Role::Faint, "  │ ");
+    listed(&bar, &bar, lines, columns)
+}
+
+/// Lines below a label, cut to the width; at most a few.
+fn listed(first: &str, margin: &str, lines: &[String], columns: usize) -> String {
+    let mut text = String::new();
+    for (number, line) in lines.iter().take(MOST_LINES).enumerate() {
+        let label = if number == 0 { first } else { margin };
+        let room = columns.saturating_sub(table::visible_width(label));
+        text.push_str(format!("{label}{}", table::shortened(&shown::cell(line), room)).trim_end());
+        text.push('\n');
+    }
+    if lines.len() > MOST_LINES {
+        text.push_str(&format!("{margin}… {} more\n", super::units::count((lines.len() - MOST_LINES) as u64, "line")));
+    }
+    text
+}
+
+/// One lesson in the list of them.
+pub(crate) fn row(lesson: &Lesson, walk: &Walk, progress: &Progress, palette: Palette, columns: usize) -> String {
+    let number = lesson.number().map_or_else(String::new, |number| number.to_string());
+    let (done, total) = progress.done(walk);
+    let (mark, state) = match (progress.is_finished, done) {
+        (true, done) if done == total => (palette.paint(Role::Good, "✓"), "done".to_owned()),
+        (false, 0) => (" ".to_owned(), "not begun".to_owned()),
+        (true | false, done) => (palette.paint(Role::Notice, "…"), format!("{done} of {total}")),
+    };
+    let title = palette.paint(Role::Strong, &shown::line(&lesson.title));
+    let minutes = lesson.about.as_ref().map(|about| format!("{} min · ", about.minutes)).unwrap_or_default();
+    let mut text = table::hang(&format!("{mark} {number:>3}  "), &format!("{title}  {minutes}{state}"), columns);
+    if let Some(about) = &lesson.about {
+        let clears_up = format!("clears up: {}", inline(&about.clears_up.join("; "), Palette::PLAIN));
+        let label = " ".repeat(7);
+        for line in table::hang("", &clears_up, columns.saturating_sub(label.len())).lines() {
+            text.push_str(&format!("{label}{}\n", palette.paint(Role::Faint, line)));
+        }
+    }
+    text
+}

@@ -1,0 +1,343 @@
+//! `learn`: lessons as a learner goes through them, by the prompt and the words that everybody has.
+//!
+//! A walk is derived from the page: Enter for each command, the right answer to each question, and for each task what its solution does.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::harness::{Place, Role, filter};
+use crate::lessons::{ONE_AT_A_TIME, can_be_tried, lessons};
+use crate::terminal::Screen;
+
+/// The end of a file that is typed.
+const END: &str = "END_OF_FILE";
+
+/// The lines that a learner types who knows everything, and how many tasks they do.
+fn walk(lesson: &Path) -> (Vec<String>, usize) {
+    let text = std::fs::read_to_string(lesson.join("lesson.md")).unwrap();
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    let (mut typed, mut tasks) = (Vec::new(), 0);
+    // Which files are to be written shows on the way. Before a question and a task one Enter too many does no harm.
+    let some = || std::iter::repeat_n(String::new(), 4);
+    for (language, file, lines) in blocks(&text) {
+        match (language.as_str(), file) {
+            ("predict", _) => {
+                let mut answers = lines.iter().filter(|line| line.starts_with("( ) ") || line.starts_with("(x) "));
+                let right = answers.position(|line| line.starts_with("(x) ")).unwrap();
+                typed.extend(some());
+                typed.push((right + 1).to_string());
+            }
+            ("exercise" | "challenge", _) => {
+                typed.extend(some());
+                let at = lines.iter().position(|line| line == "Solution:").unwrap();
+                match solution(lesson, &mut files, &(lines[at + 1..].join("\n") + "\n")) {
+                    Some(solution) => {
+                        typed.extend(solution);
+                        // It is done: on.
+                        typed.push(String::new());
+                        tasks += 1;
+                    }
+                    None => typed.push("next".to_owned()),
+                }
+            }
+            (language, Some(file)) => {
+                let text = if language == "diff" {
+                    changed(lesson, &files, &file, &lines)
+                } else {
+                    Some(lines.join("\n") + "\n")
+                };
+                files.extend(text.map(|text| (file, text)));
+            }
+            _ if is_session(&language, &lines) => typed.extend(commands(&lines).iter().map(|_| String::new())),
+            _ => {}
+        }
+    }
+    typed.extend(some());
+    (typed, tasks)
+}
+
+/// What does a task. `None`: it changes a file that commands have changed before.
+fn solution(lesson: &Path, files: &mut BTreeMap<String, String>, text: &str) -> Option<Vec<String>> {
+    let mut typed = Vec::new();
+    for (language, file, lines) in blocks(text) {
+        match file {
+            Some(file) => {
+                let text = match language.as_str() {
+                    "diff" => changed(lesson, files, &file, &lines)?,
+                    _ => lines.join("\n") + "\n",
+                };
+                typed.push(format!("cat > {file} <<'{END}'\n{text}{END}"));
+                files.insert(file, text);
+            }
+            None if is_session(&language, &lines) => typed.extend(commands(&lines)),
+            None => {}
+        }
+    }
+    Some(typed)
+}
+
+fn is_session(language: &str, lines: &[String]) -> bool {
+    let is_perhaps = ["", "sh", "bash", "docker"].contains(&language);
+    ["console", "layerlab"].contains(&language)
+        || is_perhaps && lines.first().is_some_and(|line| line.starts_with("$ "))
+}
+
+/// A file after a change, where the change fits what is known of it.
+fn changed(lesson: &Path, files: &BTreeMap<String, String>, file: &str, change: &[String]) -> Option<String> {
+    let side = |sign: char| -> String {
+        change.iter().filter(|line| line.starts_with([' ', sign])).map(|line| format!("{}\n", &line[1..])).collect()
+    };
+    let before = files.get(file).cloned().or_else(|| std::fs::read_to_string(lesson.join(file)).ok())?;
+    (before.matches(&side('-')).count() == 1).then(|| before.replacen(&side('-'), &side('+'), 1))
+}
+
+/// The fenced blocks of a text: language, file, lines.
+fn blocks(text: &str) -> Vec<(String, Option<String>, Vec<String>)> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if !line.starts_with("```") {
+            continue;
+        }
+        let info = line.trim_start_matches('`');
+        let fence = &line[..line.len() - info.len()];
+        let (language, file) =
+            info.split_once(' ').map_or((info, None), |(language, file)| (language, Some(file.to_owned())));
+        let inner = lines.by_ref().take_while(|line| *line != fence).map(str::to_owned).collect();
+        blocks.push((language.to_owned(), file.filter(|file| !file.contains(['=', ' '])), inner));
+    }
+    blocks
+}
+
+/// What is typed in a block: at the shell, and at other prompts.
+fn commands(lines: &[String]) -> Vec<String> {
+    let mut typed = Vec::new();
+    let mut lines = lines.iter();
+    while let Some(line) = lines.next() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            let mut command = command.to_owned();
+            let heredoc = command.split_once("<<").map(|(_, name)| name.trim_matches(['-', '\'', '"', ' ']).to_owned());
+            let mut is_open = command.ends_with('\\') || heredoc.is_some();
+            while is_open && let Some(line) = lines.next() {
+                let line = line.strip_prefix("> ").unwrap_or(if line == ">" { "" } else { line });
+                command = format!("{command}\n{line}");
+                is_open = if let Some(name) = &heredoc { line != name } else { line.ends_with('\\') };
+            }
+            typed.push(command);
+        } else if is_at_prompt(line) {
+            typed.push(line.clone());
+        }
+    }
+    typed
+}
+
+fn is_at_prompt(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    line.starts_with("(layerlab) ")
+        || line.starts_with("Username: ")
+        || line.trim_end() == "Password:"
+        || first.starts_with('/') && second.is_some_and(|word| ["#", "$"].contains(&word))
+        || first.contains('@') && first.ends_with(['#', '$']) && second.is_some()
+}
+
+/// Learns with these lines, and gives what is shown.
+fn learn(place: &Place, arguments: &str, typed: &[&str]) -> String {
+    let mut command = place.command(&format!("learn {arguments}"));
+    command.env("TZ", "UTC").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let lines: String = typed.iter().map(|line| format!("{line}\n")).collect();
+    // Who is refused reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if let Some(code) = output.status.code().filter(|code| *code != 0) {
+        text.push_str(&format!("[exit code {code}]\n"));
+    }
+    text.replace(&place.folder().display().to_string(), "/place")
+}
+
+/// What is kept of a lesson.
+fn progress(place: &Place, lesson: &str) -> serde_json::Value {
+    let path = place.home().join("learning").join(lesson).join("progress.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn whoever_does_what_the_pages_say_gets_through_every_lesson() {
+    if !can_be_tried() {
+        return;
+    }
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for role in [Role::Self_, Role::Mapped, Role::Single] {
+        let place = Place::of(role, "");
+        // Root goes through all of them, and the two users share them.
+        let share = lessons().into_iter().enumerate().filter(|(number, _)| match role {
+            Role::Self_ => true,
+            Role::Mapped => number % 2 == 0,
+            Role::Single => number % 2 == 1,
+        });
+        for (_, lesson) in share {
+            let name = lesson.file_name().unwrap().to_str().unwrap().to_owned();
+            let (walk, tasks) = walk(&lesson);
+            let shown = learn(&place, &name, &walk.iter().map(String::as_str).collect::<Vec<_>>());
+            let context = || format!("{role:?} {name}:\n{shown}");
+            assert_eq!(shown.matches("✓ Done.").count(), tasks, "{}", context());
+            assert!(shown.contains("✓ This was the lesson."), "{}", context());
+            assert!(!shown.contains("something else") && !shown.contains('✗'), "{}", context());
+            assert_eq!(progress(&place, &name)["is_finished"], true, "{}", context());
+            let said = learn(&place, &format!("reset --force {name}"), &[]);
+            assert!(said.contains("as it was in the beginning"), "{role:?} {name}:\n{said}");
+        }
+        let list = learn(&place, "", &[]);
+        assert_eq!(list.matches("not begun").count(), lessons().len(), "{list}");
+    }
+}
+
+#[test]
+fn a_lesson_with_mistakes_hints_and_a_solution() {
+    let place = Place::new("");
+    #[rustfmt::skip]
+    let typed = [
+        "", "3", "7", "", "", "true", "false", "dcoker ps", ":page", "back", "", "", "", "9", "2",
+        // What these print depends on the machine.
+        "next", "", "next", "check", "hint", "solution", "", "hint", "hint", "solution", "n", "solution", "y",
+        "docker rm -f sleeper", "solution", "", "hint", "next", "",
+    ];
+    let first = learn(&place, "2", &typed);
+    let second = learn(&place, "list", &[]);
+    insta::assert_snapshot!(filter(&format!("{first}\n{second}")));
+}
+
+#[test]
+fn a_lesson_is_resumed_and_begun_anew() {
+    let place = Place::new("");
+    let first = learn(&place, "cache", &["", "", "1", "", "quit"]);
+    place.write("../home/layerlab-lessons/04-cache/mine.txt", "mine\n");
+    let second = learn(&place, "resume", &["docker images -q words | wc -l", "", "next", ":quit"]);
+    let words = ["page", "next", "back", "hint", "check", "solution"]
+        .map(|word| format!("$ {word}\n{}", learn(&place, word, &[])));
+    let third = learn(&place, "reset cache", &["n"]) + &learn(&place, "reset cache", &["y"]);
+    let kept = std::fs::read_to_string(place.path("../home/layerlab-lessons/04-cache-before-reset/mine.txt")).unwrap();
+    assert_eq!(kept, "mine\n");
+    assert!(!place.path("../home/layerlab-lessons/04-cache/mine.txt").exists());
+    let fourth = learn(&place, "resume", &["docker images -q | wc -l"]);
+    insta::assert_snapshot!(filter(&[&[first, second][..], &words, &[third, fourth]].concat().join("\n")));
+}
+
+#[test]
+fn the_debugger_is_part_of_a_lesson() {
+    let place = Place::new("");
+    let first = learn(&place, "1", &["", "", "explain LABEL", "", "", "", ":back", ":quit"]);
+    // The program is not there any more: it is brought to where it was.
+    let second = learn(&place, "1", &["", "", "", "", "", ":quit"]);
+    insta::assert_snapshot!(filter(&format!("{first}\n{second}")));
+}
+
+#[test]
+fn what_is_no_lesson_is_a_mistake() {
+    let place = Place::new(
+        "//- pack/01-own/lesson.md\n# Mine\n\n```console\n$ echo own\nown\n```\n//- pack/02-bad/notes\nx\n//- empty/\n//- bad/01-x/lesson.md\n```sh\n",
+    );
+    let said = ["nothing", "cahce", "resume", "hint", "--pack empty", "--pack bad", "--pack pack", "--pack pack own"];
+    let said: Vec<String> = said
+        .iter()
+        .map(|arguments| format!("$ layerlab learn {arguments}\n{}", learn(&place, arguments, &[""])))
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+/// A learner is at one lesson in one place at a time, and what is kept is whole however the program ends.
+#[test]
+fn a_killed_lesson_goes_on_where_it_was() {
+    let place = Place::new("");
+    let mut command = place.command("learn 4");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(b"\n\n2\nsleep 1000\n").unwrap();
+    let begun = std::time::Instant::now();
+    let path = place.home().join("learning/04-cache/progress.json");
+    while !std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"at\": \"run touch words.txt\"")) {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let busy = learn(&place, "4", &[]);
+    assert!(busy.contains("is open in another terminal"), "{busy}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let shown = learn(&place, "resume", &[]);
+    assert!(shown.contains("$ touch words.txt"), "{shown}");
+}
+
+/// A learner at a terminal.
+fn sit_down(place: &Place, size: (u16, u16), lesson: &str) -> Screen {
+    let home = place.home().display().to_string();
+    let user = place.folder().join("home").display().to_string();
+    let variables = [
+        ("HOME", user.as_str()),
+        ("LAYERLAB_HOME", home.as_str()),
+        ("LAYERLAB_BASE", "busybox"),
+        ("LC_ALL", "C.UTF-8"),
+    ];
+    Screen::start(size, &place.path(""), &["--color", "never", "learn", lesson], &variables)
+}
+
+#[test]
+fn a_command_has_the_terminal_and_ctrl_c_ends_it_alone() {
+    let place = Place::new("");
+    let mut screen = sit_down(&place, (80, 40), "2");
+    screen.wait_for("02-containers $ ");
+    screen.type_keys("sleep 1000\r");
+    std::thread::sleep(Duration::from_millis(500));
+    screen.type_keys("\x03");
+    screen.wait_for("exit code 130");
+    screen.wait_for("02-containers $ ");
+    screen.type_keys("x=1; cd /tmp\r");
+    screen.wait_for("/tmp $ ");
+    screen.type_keys("echo $x $(tput cols 2> /dev/null || stty size | cut -d ' ' -f 2); cd - > /dev/null\r");
+    screen.wait_for("1 80");
+    screen.wait_for("02-containers $ ");
+    screen.type_keys("docker run -it --rm layerlab/base sh\r");
+    screen.wait_for("/ # ");
+    screen.type_keys("hostname > /dev/null && echo $((40 + 2))\r");
+    screen.wait_for("42");
+    screen.type_keys("exit\r");
+    screen.wait_for("02-containers $ ");
+    screen.type_keys("quit\r");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+#[test]
+fn a_saved_file_completes_a_task_without_a_key() {
+    let place = Place::new(
+        "//- pack/01-own/lesson.md\n# Mine\n\n````exercise\nMake it.\n\n```check\n$ cat made\nyes\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > made\n```\n````\n",
+    );
+    let home = place.home().display().to_string();
+    let user = place.folder().join("home").display().to_string();
+    let variables = [("HOME", user.as_str()), ("LAYERLAB_HOME", home.as_str())];
+    let mut screen =
+        Screen::start((80, 24), &place.path(""), &["--color", "never", "learn", "--pack", "pack", "1"], &variables);
+    screen.wait_for("01-own $ ");
+    place.write("../home/layerlab-lessons/pack/01-own/made", "no\n");
+    std::thread::sleep(Duration::from_millis(600));
+    place.write("../home/layerlab-lessons/pack/01-own/made", "yes\n");
+    screen.wait_for("✓ Done.");
+    screen.type_keys("\r");
+    screen.wait_for("✓ This was the lesson.");
+    screen.type_keys("\r");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+/// Nothing of a session stays behind, and no process of the shell's does.
+#[test]
+fn nothing_runs_on_when_a_lesson_is_left() {
+    let place = Place::new("");
+    learn(&place, "2", &["sleep 4321 < /dev/null > /dev/null 2>&1 & echo", "quit"]);
+    learn(&place, "reset --force 2", &[]);
+    let found = Command::new("pgrep").args(["-f", "^sleep 4321$"]).output().unwrap();
+    assert!(found.stdout.is_empty());
+}
