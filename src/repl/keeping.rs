@@ -38,15 +38,15 @@ const REPORT: &str = "report.html";
 
 /// `save FILE`, `save report [FILE]`.
 pub(super) fn save(session: &mut Session<'_>, what: &Saved, existing: Existing) -> Result<(), Error> {
-    let (command, file) = match what {
-        Saved::Session(file) => ("save", file.as_str()),
-        Saved::Report(file) => ("save report", file.as_deref().unwrap_or(REPORT)),
+    let (command, file, (name, content)) = match what {
+        Saved::Session(file) => ("save", file.as_str(), ("session", "what was typed and shown")),
+        Saved::Report(file) => ("save report", file.as_deref().unwrap_or(REPORT), ("report", "a page about the build")),
     };
     let path = PathBuf::from(file);
     if is_dockerfile(session, &path) {
         return Err(Error::usage(
-            format!("`{file}` is the Dockerfile, and `{command}` writes something else"),
-            "`write` saves the Dockerfile; otherwise choose another name",
+            format!("`{file}` is the Dockerfile, and `{command}` writes {content}"),
+            format!("`write` saves the Dockerfile; to save the {name}, choose another name"),
         ));
     }
     if existing == Existing::Kept && !session.saved.contains(&path) && path.exists() {

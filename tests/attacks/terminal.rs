@@ -312,6 +312,8 @@ fn arguments() {
             &["build", "-f", "TEXT", "."],
             &["build", "TEXT"],
             &["build", "--iidfile", "TEXT/x", "."],
+            &["build", "--report", "TEXT/x", "."],
+            &["build", "--report", "TEXT", "."],
             &["plan", "TEXT"],
             &["parse", "TEXT"],
             &["step", "TEXT"],

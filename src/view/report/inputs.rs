@@ -20,7 +20,7 @@ impl Report<'_> {
         let decision =
             step.taken.as_ref().map(|taken| &taken.decision).or(noted.and_then(|noted| noted.decision.as_ref()));
         if let Some(Decision::Miss { reason: MissReason::Cause { build, differences }, .. }) = decision {
-            html.leaf("h4", &[], &format!("What is other than in {build}"));
+            html.leaf("h4", &[], &format!("What differs from {build}"));
             self.differences(html, differences);
         }
         let ingredients = step.ingredients.iter().count();
@@ -52,7 +52,7 @@ impl Report<'_> {
 
     fn differences(&self, html: &mut Html, differences: &[Difference]) {
         let mut left_out = 0;
-        table(html, "changes", "What is other", &["Ingredient", "Before", "Now"], |html| {
+        table(html, "changes", "Differences", &["Ingredient", "Before", "Now"], |html| {
             for difference in differences.iter().take(self.room.rows) {
                 left_out += self.difference(html, difference);
             }

@@ -172,7 +172,7 @@ impl Report<'_> {
             "p",
             &[],
             &format!(
-                "It has at most {}: long lists and outputs are shortened, and say by how much. Secrets of --secret are veiled in outputs where they stand as they are.",
+                "It has at most {}: long lists and outputs are shortened, and say by how much. What was given as a secret is masked where a command printed it.",
                 size(MOST_BYTES as u64)
             ),
         );

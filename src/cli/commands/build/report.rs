@@ -74,7 +74,7 @@ impl ReportOptions {
         }
         if is_in_context(path, machine, world) {
             ui.note(&format!(
-                "note: `{name}` is in the build context: a `COPY .` copies it, too, and misses when it is another. `.dockerignore` can leave it out"
+                "note: `{name}` is in the build context: a `COPY .` would copy it, and miss whenever it changes. `.dockerignore` can exclude it"
             ));
         }
         Ok(())
