@@ -147,7 +147,15 @@ impl<'t> Tutor<'t> {
     /// Shows text of several paragraphs. A person is not shown more at a time than the terminal has room for.
     pub(super) fn show_page(&mut self, text: &str) -> Result<(), Error> {
         let rows = screen::terminal().map_or(usize::MAX, |size| size.rows.max(8));
+        // What announces something stays with it.
+        let mut paragraphs: Vec<String> = Vec::new();
         for paragraph in text.split_inclusive("\n\n") {
+            match paragraphs.last_mut().filter(|last| last.trim_end().ends_with(':')) {
+                Some(last) => last.push_str(paragraph),
+                None => paragraphs.push(paragraph.to_owned()),
+            }
+        }
+        for paragraph in &paragraphs {
             let lines = paragraph.trim_end().lines().count();
             if self.is_interactive() && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
                 let question = self.palette.paint(Role::Faint, "Enter: more ");
