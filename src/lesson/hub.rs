@@ -13,6 +13,9 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// When its images are made: before what is built from them.
+const LONG_AGO: (&str, &str) = ("SOURCE_DATE_EPOCH", "1690000000");
+
 /// How deep the folder of a repository may lie: `library/alpine` lies two deep.
 const DEEPEST: usize = 4;
 
@@ -43,7 +46,7 @@ impl Hub {
         let layerlab = || {
             let mut command = Command::new(program);
             command.arg("--home").arg(home).stdin(Stdio::null());
-            command.envs(variables.iter().copied()).env("LAYERLAB_PULL", "never");
+            command.envs(variables.iter().copied()).envs([("LAYERLAB_PULL", "never"), LONG_AGO]);
             command
         };
         for repository in repositories {

@@ -19,6 +19,9 @@ use crate::lesson::{ABOUT, About, Answer, Block, Mistake, PREDICTION, Page, Ques
 /// The language of code that a chapter includes from within something, with the indentation that it has there.
 const RUST: &str = "rust";
 
+/// What leads to the proof of an answer.
+const PROOF: &str = "When you have run the next commands, this shows it:";
+
 /// The page as a chapter. `name` is no other chapter's.
 ///
 /// # Errors
@@ -69,8 +72,9 @@ fn prediction(question: &Question, proof: &[String], name: &str) -> String {
     let answer = |answer: &Answer| {
         let Answer { text, is_right, explanation } = answer;
         let (class, verdict) = if *is_right { ("answer is-right", "Yes.") } else { ("answer is-wrong", "No.") };
-        let proof = if *is_right { fenced("console", proof) } else { String::new() };
-        let said = paragraphs(&[&format!("<b>{verdict}</b> {explanation}"), &proof]);
+        // It stands before the commands that it proves something about.
+        let (when, proof) = if *is_right { (PROOF, fenced("console", proof)) } else { ("", String::new()) };
+        let said = paragraphs(&[&format!("<b>{verdict}</b> {explanation}"), when, &proof]);
         format!(
             "<details class=\"{class}\" name=\"{name}\">\n<summary>\n\n{text}\n\n</summary>\n\n{said}\n\n</details>"
         )
