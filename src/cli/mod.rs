@@ -341,7 +341,7 @@ fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {
         Command::Network(command) => command.run(&world()?, ui),
         Command::Bundle(command) => command.run(&world()?),
         Command::Oci(command) => command.run(&preferences()?.limits, ui),
-        Command::Learn(command) => command.run(&*world()?, ui),
+        Command::Learn(command) => command.run(&world()?, ui),
         Command::Verify(command) => command.run(ui),
         Command::MdBook(command) => command.run(ui),
         Command::Class(command) => command.run(ui),

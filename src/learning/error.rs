@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Explained;
 use crate::lesson::{Mistake, RoomError};
-use crate::{document, errno, store};
+use crate::{document, errno, layer, shown, store};
 
 /// Why somebody can't learn.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,10 @@ pub(crate) enum Error {
     Document(#[from] document::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    #[error("commit {commit} has a file `{}`: its name can't be shown", shown::line(path))]
+    NoName { commit: String, path: String },
     #[error("`{0}` is no UTF-8 text")]
     NotText(String),
     #[error("there is no lesson in `{}`", .0.display())]
@@ -47,6 +51,8 @@ impl Explained for Error {
             Error::Room(error) => error.hint(),
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
+            Error::Layer(error) => error.hint(),
+            Error::NoName { .. } => Some("the pack needs names without control characters, in UTF-8".to_owned()),
             Error::NotText(_) => Some("save it as UTF-8".to_owned()),
             Error::NoLessons(_) => Some("a lesson is a folder `NN-name` with a file `lesson.md` in it".to_owned()),
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),

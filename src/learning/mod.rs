@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! catalogue.rs  the lessons: those in this program, and those of a folder
+//! packs.rs      lessons of others: where they come from, and whether their commands may be run
 //! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come
 //! desk.rs       the learner's own place: a folder to work in, a home of its own, the checks of tasks
@@ -19,6 +20,7 @@ mod held;
 mod keyboard;
 mod leftovers;
 mod onlooker;
+mod packs;
 mod progress;
 mod walk;
 mod watch;
@@ -28,6 +30,7 @@ pub(crate) use console::{Console, Seen, Stage};
 pub(crate) use desk::Desk;
 pub(crate) use error::Error;
 pub(crate) use onlooker::{Asks, Manner, Onlooker};
+pub(crate) use packs::{Origin, Pack, Packs};
 pub(crate) use progress::{Notebook, Progress, Shelf};
 pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
 pub(crate) use watch::Watch;

@@ -3,13 +3,14 @@
 //! ```text
 //! learning/last.json                   {"lesson": "04-cache"}
 //! learning/04-cache/progress.json      {"at": "run docker build .", "passed": [...], "answers": {...}, ...}
-//! learning/pack-1a2b3c4d/01-first/…    the lessons of a folder of others'
+//! learning/pack-1a2b3c4d/01-first/…    the lessons of a pack: of a folder by its path, of a repository by its address and folder
 //! ```
 //!
 //! Stops are known by what they say. So a lesson may get new ones, or lose some: what is known of a stop that is gone does no harm, and
 //! who stood there goes on at the first that is not done. A file is replaced as a whole each time that something is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use super::packs::{Origin, Pack};
 use super::walk::Walk;
 use crate::document::{self, Links};
 use crate::lesson::Known;
@@ -69,24 +71,38 @@ pub(crate) struct Last {
     pub(crate) lesson: String,
     /// The folder of the lessons, where they are not those of this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) pack: Option<PathBuf>,
+    pack: Option<PathBuf>,
+    /// Where that folder comes from: it is gone on with the same commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+impl Last {
+    /// The pack that the lesson is of.
+    pub(crate) fn pack(&self) -> Option<Pack> {
+        self.pack.clone().map(|folder| Pack { folder, origin: self.origin.clone() })
+    }
 }
 
 /// Where what is kept of lessons lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Shelf {
     folder: PathBuf,
-    pack: Option<PathBuf>,
+    pack: Option<Pack>,
     limits: Limits,
 }
 
 impl Shelf {
-    /// The shelf of a home; that of a pack, where the lessons are of another folder.
+    /// The shelf of a home; that of a pack, where the lessons are of one.
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn open(home: &Path, pack: Option<&Path>, limits: &Limits) -> Result<Shelf, Error> {
-        let pack = pack.map(|pack| pack.canonicalize().map_err(Error::io("find", pack))).transpose()?;
+    pub(crate) fn open(home: &Path, pack: Option<&Pack>, limits: &Limits) -> Result<Shelf, Error> {
+        let absolute = |pack: &Pack| {
+            let folder = pack.folder.canonicalize().map_err(Error::io("find", &pack.folder))?;
+            Ok::<_, Error>(Pack { folder, origin: pack.origin.clone() })
+        };
+        let pack = pack.map(absolute).transpose()?;
         let folder = home.join("learning");
         create_private_folder(&folder)?;
         Ok(Shelf { folder, pack, limits: limits.clone() })
@@ -97,7 +113,10 @@ impl Shelf {
         match &self.pack {
             None => self.folder.join(lesson),
             Some(pack) => {
-                let digest = Digest::of(pack.as_os_str().as_encoded_bytes());
+                let digest = match &pack.origin {
+                    None => Digest::of(pack.folder.as_os_str().as_encoded_bytes()),
+                    Some(origin) => Digest::of(origin.course().as_bytes()),
+                };
                 self.folder.join(format!("pack-{:.8}", digest.hex())).join(lesson)
             }
         }
@@ -107,7 +126,10 @@ impl Shelf {
     pub(crate) fn usual_folder(&self, lesson: &str) -> PathBuf {
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| ".".into(), PathBuf::from);
         let lessons = home.join("layerlab-lessons");
-        let name = self.pack.as_deref().and_then(Path::file_name);
+        let name = self.pack.as_ref().and_then(|pack| match &pack.origin {
+            None => pack.folder.file_name(),
+            Some(origin) => Some(OsStr::new(origin.name())),
+        });
         name.map_or(lessons.clone(), |name| lessons.join(name)).join(lesson)
     }
 
@@ -140,7 +162,9 @@ impl Shelf {
     /// # Errors
     /// As [`Shelf::keep`].
     pub(crate) fn keep_last(&self, lesson: &str) -> Result<(), Error> {
-        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack: self.pack.clone() })
+        let pack = self.pack.as_ref().map(|pack| pack.folder.clone());
+        let origin = self.pack.as_ref().and_then(|pack| pack.origin.clone());
+        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin })
     }
 
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {

@@ -72,7 +72,7 @@ pub use paths::ChangeKind;
 pub(crate) use paths::{Changes, FileFacts, FileKind, PathChange};
 pub(crate) use predict::{Foresight, Prediction, Wrong};
 pub(crate) use reconfigure::reconfigure;
-pub(crate) use remote::{Arrived, RemoteContext, bring, understand};
+pub(crate) use remote::{Arrived, RemoteContext, bring, files_of_commit, understand};
 pub(crate) use sharing::Extent;
 pub(crate) use state::State;
 pub(crate) use taken::Taken;

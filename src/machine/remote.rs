@@ -19,9 +19,9 @@ use super::actions::from::{Fetching, Search};
 use super::contexts::Meaning;
 use super::inputs::Inputs;
 use super::noted::Noted;
-use super::{Error, Options};
+use super::{Error, Options, Pull};
 use crate::context::{Snapshot, text};
-use crate::git::Keep;
+use crate::git::{Keep, Source};
 use crate::layer::{self, archive};
 use crate::limits::Bound;
 use crate::store::Store;
@@ -83,6 +83,17 @@ pub(crate) fn bring(
             unreachable!("it is asked for addresses only")
         }
     }
+}
+
+/// The files of a commit, kept as those of a context, and its id.
+///
+/// # Errors
+/// They don't come.
+pub(crate) fn files_of_commit(world: &Arc<World>, source: &Source) -> Result<(Tree, String), Error> {
+    let options = Options { pull: Pull::AsSet, ..Options::default() };
+    let (noted, inputs) = (Noted::default(), Inputs::new(world, None, None, options.caches.clone()));
+    let search = Search { store: &world.store, options: &options, fetch: Fetching::Done, noted: &noted };
+    repository::files(source, Keep::Files, search, &inputs)
 }
 
 /// An archive or a Dockerfile: by its first block, as Docker tells them.

@@ -43,6 +43,7 @@ mod nameless;
 mod neighbours;
 mod networks;
 mod nginx;
+mod packs;
 mod page;
 mod pictures;
 mod placing;

@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
+use super::packs::PackOptions;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::learning::{Catalogue, Shelf};
+use crate::learning::{Catalogue, Pack, Shelf};
 use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
 use crate::view::screen::Width;
 use crate::world::World;
@@ -30,9 +32,8 @@ pub(crate) struct Learn {
     /// Work in this folder (default: a folder below ~/layerlab-lessons)
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// The lessons of this folder, each NN-name/lesson.md, instead of those of this program
-    #[arg(long, value_name = "DIR", global = true)]
-    pack: Option<PathBuf>,
+    #[command(flatten)]
+    pack: PackOptions,
 }
 
 /// What is done without the prompt.
@@ -76,7 +77,7 @@ struct Reset {
 }
 
 impl Learn {
-    pub(in crate::cli) fn run(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         match &self.word {
             None => match &self.lesson {
                 Some(lesson) => self.walk(world, ui, Some(lesson)),
@@ -98,10 +99,11 @@ impl Learn {
     }
 
     /// The list of lessons, and how to begin.
-    fn list(&self, world: &World, ui: &Ui) -> Result<(), Failure> {
+    fn list(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         let limits = world.store.limits();
-        let shelf = Shelf::open(world.home().root(), self.pack.as_deref(), limits)?;
-        let catalogue = self.catalogue(world, self.pack.as_ref())?;
+        let pack = self.pack.find(world, ui)?;
+        let catalogue = catalogue(world, pack.as_ref())?;
+        let shelf = Shelf::open(world.home().root(), pack.as_ref(), limits)?;
         let columns = Width::of_stdout().columns().min(90);
         let mut out = ui.out();
         out.write_all(tutor::list(&catalogue, &shelf, ui.palette, columns)?.as_bytes())?;
@@ -119,14 +121,14 @@ impl Learn {
     }
 
     /// A lesson with its prompt; the last one where none is named.
-    fn walk(&self, world: &World, ui: &Ui, lesson: Option<&str>) -> Result<(), Failure> {
+    fn walk(&self, world: &Arc<World>, ui: &Ui, lesson: Option<&str>) -> Result<(), Failure> {
         let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
         let terminal = if is_interactive { File::options().read(true).write(true).open("/dev/tty").ok() } else { None };
         self.opened(world, ui, lesson, terminal, |tutor| Ok(tutor::run(tutor)?))
     }
 
     /// One word, without the prompt.
-    fn once(&self, world: &World, ui: &Ui, of: &Of, word: Word) -> Result<(), Failure> {
+    fn once(&self, world: &Arc<World>, ui: &Ui, of: &Of, word: Word) -> Result<(), Failure> {
         self.opened(world, ui, of.lesson.as_deref(), None, |tutor| match tutor::once(tutor, word)? {
             true => Ok(()),
             false => Err(Failure::status(1)),
@@ -135,7 +137,7 @@ impl Learn {
 
     fn opened(
         &self,
-        world: &World,
+        world: &Arc<World>,
         ui: &Ui,
         lesson: Option<&str>,
         terminal: Option<File>,
@@ -144,18 +146,19 @@ impl Learn {
         let limits = world.store.limits();
         let home = world.home().root();
         let (name, pack) = match lesson {
-            Some(lesson) => (lesson.to_owned(), self.pack.clone()),
+            Some(lesson) => (lesson.to_owned(), self.pack.find(world, ui)?),
             None => {
                 let last = Shelf::open(home, None, limits)?.last()?;
                 let last = last.ok_or_else(|| {
                     Diagnostic::error("no lesson was begun yet").hint("`layerlab learn` lists the lessons")
                 })?;
-                (last.lesson, last.pack)
+                (last.lesson.clone(), last.pack())
             }
         };
-        let catalogue = self.catalogue(world, pack.as_ref())?;
+        let catalogue = catalogue(world, pack.as_ref())?;
         let lesson = catalogue.find(&name)?;
-        let shelf = Shelf::open(home, pack.as_deref(), limits)?;
+        self.pack.agree(home, pack.as_ref(), ui)?;
+        let shelf = Shelf::open(home, pack.as_ref(), limits)?;
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();
         let history = shelf.place(&lesson.name).join("typed");
@@ -176,11 +179,12 @@ impl Learn {
         };
         work(&mut Tutor::open(setting)?)
     }
+}
 
-    fn catalogue(&self, world: &World, pack: Option<&PathBuf>) -> Result<Catalogue, Failure> {
-        Ok(match pack {
-            Some(pack) => Catalogue::of_folder(pack, world.store.limits())?,
-            None => Catalogue::built_in()?,
-        })
-    }
+/// The lessons of a pack, or those of this program.
+fn catalogue(world: &World, pack: Option<&Pack>) -> Result<Catalogue, Failure> {
+    Ok(match pack {
+        Some(pack) => Catalogue::of_folder(&pack.folder, world.store.limits())?,
+        None => Catalogue::built_in()?,
+    })
 }

@@ -5,6 +5,7 @@ mod grade;
 pub(in crate::cli) mod learn;
 pub(in crate::cli) mod mdbook;
 mod new;
+mod packs;
 mod reading;
 mod test;
 pub(in crate::cli) mod verify;

@@ -1,0 +1,117 @@
+//! `--pack`: the folder or the repository that lessons come from, and the question whether their commands may be run.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::cli::failure::Failure;
+use crate::cli::ui::Ui;
+use crate::diagnostic::{Diagnostic, Explained as _};
+use crate::git::{self, Source, Submodules};
+use crate::learning::{Origin, Pack, Packs};
+use crate::machine::files_of_commit;
+use crate::shown;
+use crate::world::World;
+
+/// The most names of files that are told.
+const MOST_TOLD: usize = 3;
+
+/// The options.
+#[derive(Debug, Args)]
+pub(super) struct PackOptions {
+    /// The lessons of this folder or git repository, each NN-name/lesson.md, instead of those of this program
+    #[arg(long, value_name = "DIR|URL[#REF[:DIR]]", global = true)]
+    pack: Option<PathBuf>,
+    /// Agree that the commands of the pack run as you, without being asked
+    #[arg(long, global = true)]
+    trust: bool,
+}
+
+impl PackOptions {
+    /// The pack, on this machine.
+    pub(super) fn find(&self, world: &Arc<World>, ui: &Ui) -> Result<Option<Pack>, Failure> {
+        let Some(pack) = &self.pack else { return Ok(None) };
+        match pack.to_str() {
+            Some(text) if git::is_repository(text) && !pack.exists() => Ok(Some(fetch(world, ui, text)?)),
+            Some(text) if text.contains("://") && !pack.exists() => {
+                let message =
+                    format!("`{}` is not the address of a repository", shown::line(&git::without_password(text)));
+                Err(Diagnostic::error(message)
+                    .hint("over HTTP it ends with `.git`: `https://host/course.git#v1`")
+                    .into())
+            }
+            Some(_) | None => Ok(Some(Pack { folder: pack.clone(), origin: None })),
+        }
+    }
+
+    /// Has the user agree to what a pack of others does, once for each commit.
+    pub(super) fn agree(&self, home: &Path, pack: Option<&Pack>, ui: &Ui) -> Result<(), Failure> {
+        let Some(Pack { folder, origin: Some(origin) }) = pack else { return Ok(()) };
+        let packs = Packs::open(home)?;
+        if packs.is_agreed(&origin.commit) {
+            return Ok(());
+        }
+        let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
+        if !self.trust && !can_ask {
+            let message = format!(
+                "the commands of this pack would run as you, and you have not agreed to that: commit {} of {}",
+                origin.commit, origin.repository
+            );
+            let hint = format!("read it first, in `{}`; `--trust` agrees", folder.display());
+            return Err(Diagnostic::error(message).hint(hint).into());
+        }
+        if !self.trust && !is_agreed(origin, folder, ui)? {
+            return Err(Failure::status(1));
+        }
+        Ok(packs.agree(&origin.commit)?)
+    }
+}
+
+/// Brings the commit that an address means now.
+fn fetch(world: &Arc<World>, ui: &Ui, address: &str) -> Result<Pack, Failure> {
+    let source = Source::parse(address).map_err(|error| {
+        let diagnostic = Diagnostic::error(error.to_string());
+        error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
+    })?;
+    // All of a commit is written, and nothing else, so that its id says what is agreed to.
+    let folder = source.folder.clone();
+    let whole = Source { folder: String::new(), submodules: Submodules::LeftOut, ..source };
+    let (files, commit) = files_of_commit(world, &whole)?;
+    let packs = Packs::open(world.home().root())?;
+    let (place, left_out) = packs.keep(&world.store, &commit, &files)?;
+    let left_out: Vec<&String> = left_out.iter().filter(|path| Path::new(path).starts_with(&folder)).collect();
+    if !left_out.is_empty() {
+        let names: Vec<String> =
+            left_out.iter().take(MOST_TOLD).map(|name| format!("`{}`", shown::line(name))).collect();
+        let more = if left_out.len() > MOST_TOLD { ", …" } else { "" };
+        ui.note(&format!("links are left out of a pack: {}{more}", names.join(", ")));
+    }
+    let repository = whole.repository.to_string();
+    let place = if folder.is_empty() { place } else { place.join(&folder) };
+    if !place.is_dir() {
+        let message = format!("commit {commit} of {repository} has no folder `{}`", shown::line(&folder));
+        return Err(Diagnostic::error(message).into());
+    }
+    Ok(Pack { folder: place, origin: Some(Origin { repository, folder, commit }) })
+}
+
+/// Asks. No answer is a no.
+fn is_agreed(origin: &Origin, folder: &Path, ui: &Ui) -> Result<bool, Failure> {
+    let mut out = ui.plain();
+    write!(
+        out,
+        "This pack's commands run as you, and can do what you can do. Read it first if you don't know who wrote it.\n\n  \
+         repository  {}\n  commit      {}\n  files       {}\n\nGo on? [y/N] ",
+        origin.repository,
+        origin.commit,
+        shown::line(&folder.to_string_lossy())
+    )?;
+    out.flush()?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        writeln!(out)?;
+    }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,174 @@
+//! Packs: lessons that are not those of this program, from a folder or from a repository.
+//!
+//! ```text
+//! learning/packs/<commit>/            the files of a commit, written once
+//! learning/packs/<commit>.agreed      the user has agreed to its commands
+//! ```
+//!
+//! The commands of a pack are run as the user. A folder of the machine is the user's own; to what comes from a repository they have to agree,
+//! once for each commit. Only regular files and folders are written: a link could lead out of the pack. How a commit comes here is said in [`crate::git`],
+//! which also bounds its size.
+
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use crate::layer;
+use crate::shown::is_harmful;
+use crate::store::{Store, atomic_write, create_private_folder, write};
+use crate::tree::{Kind, Tree, TreePath};
+
+/// Lessons that are not those of this program.
+#[derive(Clone, Debug)]
+pub(crate) struct Pack {
+    /// Where its lessons are.
+    pub(crate) folder: PathBuf,
+    /// Where they come from, if it is not a folder of the user's.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// A folder of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The address of the repository, without a password.
+    pub(crate) repository: String,
+    /// The folder in it, without a `/` at its front or end. Empty: all of it.
+    pub(crate) folder: String,
+    pub(crate) commit: String,
+}
+
+/// The packs of a home that come from repositories.
+#[derive(Debug)]
+pub(crate) struct Packs {
+    folder: PathBuf,
+}
+
+impl Origin {
+    /// What progress is kept by: a later commit is the same course.
+    pub(super) fn course(&self) -> String {
+        format!("{}#:{}", self.repository, self.folder)
+    }
+
+    /// What the folder of its learners is called: as the folder, or as the repository.
+    pub(super) fn name(&self) -> &str {
+        let path = if self.folder.is_empty() { &self.repository } else { &self.folder };
+        let name = path.rsplit(['/', ':']).next().unwrap_or_default();
+        let name = name.strip_suffix(".git").unwrap_or(name);
+        let is_plain = name.chars().all(|one| one.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&one));
+        if is_plain && !name.is_empty() && !name.starts_with('.') { name } else { "pack" }
+    }
+}
+
+impl Packs {
+    /// The packs of a home.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn open(home: &Path) -> Result<Packs, Error> {
+        let folder = home.join("learning/packs");
+        create_private_folder(&home.join("learning"))?;
+        create_private_folder(&folder)?;
+        Ok(Packs { folder })
+    }
+
+    /// Where the files of a commit are. `files` are written first where they are not there yet; gives what of them was left out. Atomic: a
+    /// folder of this name is whole.
+    ///
+    /// # Errors
+    /// A name that can't be shown; what the file system says.
+    pub(crate) fn keep(&self, store: &Store, commit: &str, files: &Tree) -> Result<(PathBuf, Vec<String>), Error> {
+        let folder = self.folder.join(commit);
+        if folder.is_dir() {
+            return Ok((folder, Vec::new()));
+        }
+        let temporary = write::temporary_folder(&store.home().temporary())?;
+        let written = write_files(store, commit, files, &temporary)
+            .and_then(|left_out| Ok((write::publish_folder(&temporary, &folder)?, left_out)));
+        match written {
+            Ok((true, left_out)) => Ok((folder, left_out)),
+            Ok((false, left_out)) => write::remove_folder(&temporary).map(|()| (folder, left_out)).map_err(Error::from),
+            Err(error) => {
+                // What stays is removed by the next that opens the store.
+                let _ = write::remove_folder(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the user has agreed that the commands of a commit are run.
+    pub(crate) fn is_agreed(&self, commit: &str) -> bool {
+        self.agreement(commit).is_file()
+    }
+
+    /// Remembers that the user has agreed.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn agree(&self, commit: &str) -> Result<(), Error> {
+        Ok(atomic_write(&self.agreement(commit), b"")?)
+    }
+
+    fn agreement(&self, commit: &str) -> PathBuf {
+        self.folder.join(format!("{commit}.agreed"))
+    }
+}
+
+/// Writes the regular files and folders of a tree below a folder; gives the names of all else.
+fn write_files(store: &Store, commit: &str, files: &Tree, folder: &Path) -> Result<Vec<String>, Error> {
+    let mut left_out = Vec::new();
+    for (path, node) in files.walk(&TreePath::root()) {
+        if path.is_root() {
+            continue;
+        }
+        let name = path.relative();
+        // They are shown, and are typed at a prompt.
+        let is_shown = std::str::from_utf8(name)
+            .is_ok_and(|name| !name.chars().any(|one| ['\n', '\t'].contains(&one) || is_harmful(one)));
+        if !is_shown || path.components().any(|part| matches!(part, b".." | b"." | b"")) {
+            let path = String::from_utf8_lossy(name).into_owned();
+            return Err(Error::NoName { commit: commit.to_owned(), path });
+        }
+        let place = folder.join(OsStr::from_bytes(name));
+        match &node.kind {
+            Kind::Directory => std::fs::create_dir(&place).map_err(Error::io("make", &place))?,
+            Kind::File(content) => {
+                let mut reader = layer::open(store, content)?;
+                let mut file = File::create_new(&place).map_err(Error::io("make", &place))?;
+                io::copy(&mut reader, &mut file).map_err(Error::io("write", &place))?;
+                let mode = if node.metadata.mode & 0o100 == 0 { 0o644 } else { 0o755 };
+                file.set_permissions(Permissions::from_mode(mode)).map_err(Error::io("change the mode of", &place))?;
+                file.sync_all().map_err(Error::io("synchronise", &place))?;
+            }
+            Kind::Symlink(_) | Kind::CharDevice { .. } | Kind::BlockDevice { .. } | Kind::Fifo => {
+                left_out.push(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+    }
+    Ok(left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_learners_has_a_plain_name() {
+        let name = |repository: &str, folder: &str| {
+            let origin =
+                Origin { repository: repository.to_owned(), folder: folder.to_owned(), commit: "1".to_owned() };
+            origin.name().to_owned()
+        };
+        assert_eq!(name("https://host/team/course.git", ""), "course");
+        assert_eq!(name("git@host:course.git", ""), "course");
+        assert_eq!(name("https://host/team/course.git", "packs/first"), "first");
+        assert_eq!(name("https://host/team/...git", ""), "pack");
+        assert_eq!(name("https://host/team/.git", ""), "pack");
+        assert_eq!(name("https://host/team/a%20b.git", ""), "pack");
+    }
+}
