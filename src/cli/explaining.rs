@@ -3,8 +3,6 @@
 //! The command does what it does, while somebody [listens](crate::deeds). So the rule is another one than that of `run --explain`, which
 //! draws a container and runs nothing; the help of each says which. The list goes to standard error: a script still gets what the command prints.
 
-use std::io::Write as _;
-
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches};
 
 use super::failure::Failure;
@@ -32,8 +30,7 @@ impl<C> Explainable<C> {
             return run(&self.command);
         }
         let (done, deeds) = deeds::listen(|| run(&self.command));
-        // Nobody is left to be told when standard error is closed.
-        let _ = ui.errors().write_all(view::deeds::listed(&deeds).as_bytes());
+        ui.told(&view::deeds::listed(&deeds));
         done
     }
 }

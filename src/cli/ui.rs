@@ -143,6 +143,12 @@ impl Ui {
             .write_all(table::hang("", &self.called.naming(text), Width::of_stderr().of_lines()).as_bytes());
     }
 
+    /// Shows lines on standard error, as [`Ui::lines`] does on standard output.
+    pub(crate) fn told(&self, text: &str) {
+        // Nobody is left to be told when standard error is closed.
+        let _ = self.errors().write_all(table::fill(text, Width::of_stderr().of_lines()).as_bytes());
+    }
+
     /// Draws what clap says of arguments that it did not understand.
     pub(crate) fn usage(&self, message: &clap::builder::StyledStr) {
         let mut stderr = self.errors();

@@ -127,7 +127,7 @@ fn lines(cell: &str, width: usize, too_wide: TooWide) -> Vec<String> {
 }
 
 /// A text for so many columns: what is too wide is broken between words. Lines of prose that follow one another are filled anew. A line
-/// that is indented, or has a gap of two spaces in it, stays by itself, and its rest hangs below what follows the gap.
+/// that is indented, numbered, or has a gap of two spaces in it, stays by itself, and its rest hangs below what follows.
 pub(crate) fn fill(text: &str, columns: usize) -> String {
     if text.lines().all(|line| line.width() <= columns) {
         return text.to_owned();
@@ -135,7 +135,7 @@ pub(crate) fn fill(text: &str, columns: usize) -> String {
     let mut filled = String::new();
     let mut prose: Vec<&str> = Vec::new();
     for line in text.lines() {
-        let label = line.rfind("  ").map_or(0, |at| at + 2);
+        let label = label_length(line);
         if label == 0 && !line.is_empty() {
             prose.extend(line.split(' '));
             continue;
@@ -151,8 +151,16 @@ pub(crate) fn fill(text: &str, columns: usize) -> String {
     filled
 }
 
-/// Adds words behind a label, on as many lines as they take. Colours take no places. A word that has no room in a whole line, such as
-/// a path, is broken where the line ends.
+/// How much of a line its rest hangs behind: its indent and its number, as in ` 10. fork`, or all up to its last gap. Prose has none.
+fn label_length(line: &str) -> usize {
+    let begin = line.rfind("  ").map_or(0, |at| at + 2).max(line.len() - line.trim_start_matches(' ').len());
+    let digits = line[begin..].find(|letter: char| !letter.is_ascii_digit()).unwrap_or(0);
+    let is_number = digits > 0 && line[begin + digits..].starts_with(". ");
+    if is_number { begin + digits + 2 } else { begin }
+}
+
+/// Adds words behind a label, on as many lines as they take. Colours take no places. A word that has no room in a whole line is
+/// broken: a path behind a `/`, another one where the line ends.
 fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String) {
     if words.is_empty() {
         return;
@@ -182,6 +190,7 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
             if piece.is_empty() {
                 break;
             }
+            let piece = piece.rfind('/').filter(|at| *at > 0).map_or(piece, |at| &piece[..=at]);
             filled.push_str(piece);
             new_line(filled);
             (word, left) = (&word[piece.len()..], room);
@@ -296,11 +305,20 @@ mod tests {
         assert_eq!(fill(text, 21), text);
         assert_eq!(fill(text, 12), "one two\nthree four\n\n a, b  five\n       six\n       seven\n  eight\n");
         // A word that is wider than a line is broken, and nothing else.
-        assert_eq!(hang("a ", "b /usr/share/x c", 8), "a b\n  /usr/s\n  hare/x\n  c\n");
+        assert_eq!(hang("a ", "b /usr/share/x c", 8), "a b\n  /usr/\n  share/\n  x c\n");
+        assert_eq!(hang("a ", "sha256:abc c", 8), "a sha256\n  :abc c\n");
         assert_eq!(hang("a ", "日本語日本語 c", 8), "a 日本語\n  日本語\n  c\n");
         assert_eq!(hang("a ", "bb 12 kB", 8), "a bb\n  12 kB\n");
         assert_eq!(hang("a ", "bb ≠ c", 6), "a bb\n  ≠ c\n");
         assert_eq!(hang("a ", "b  c", 4), "a b\n  c\n");
+    }
+
+    #[test]
+    fn an_item_of_a_list_stays_by_itself() {
+        let text = "as the guard:\n  9. fork\n 10. ask for SIGKILL\n100. fork once more\n     so\n";
+        let filled = "as the guard:\n  9. fork\n 10. ask for\n     SIGKILL\n100. fork once\n     more\n     so\n";
+        assert_eq!(fill(text, 14), filled);
+        assert_eq!(fill(" so much is\n  said\n", 9), " so much\n is\n  said\n");
     }
 
     #[test]
