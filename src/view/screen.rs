@@ -242,6 +242,10 @@ fn size_of(stream: &impl AsFd) -> Option<Size> {
     Some(Size { columns: width.0.into(), rows: height.0.into() })
 }
 
+fn is_pipe(stream: &impl AsFd) -> bool {
+    rustix::fs::fstat(stream).is_ok_and(|status| rustix::fs::FileType::from_raw_mode(status.st_mode).is_fifo())
+}
+
 /// How wide a block is laid out. It is asked for each block, since a terminal may be made larger or smaller at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Width {
@@ -261,9 +265,13 @@ impl Width {
     /// The width of what may be shown anywhere.
     const FIXED: usize = 100;
 
-    /// The width of standard output as it is now.
+    /// The width of standard output as it is now. What goes into a pipe is likely to be shown on the terminal that standard error
+    /// is; a file is the same wherever it was written.
     pub(crate) fn of_stdout() -> Width {
-        Width::of(size_of(&io::stdout()))
+        match Width::of(size_of(&io::stdout())) {
+            Width::Anywhere if is_pipe(&io::stdout()) => Width::of(size_of(&io::stderr())).piped(),
+            width => width,
+        }
     }
 
     /// The width of standard error as it is now.

@@ -344,3 +344,27 @@ fn a_pasted_block_is_taken_apart_and_typed_work_is_kept() {
     assert!(written.contains("LABEL typed=again") && written.contains("&& echo two"), "{written}");
     insta::assert_snapshot!("a_pasted_block", person.leaves());
 }
+
+/// What goes into a pipe is seen on the same terminal; a file is the same wherever it was written.
+#[test]
+fn a_pipe_is_as_wide_as_the_terminal_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_layerlab");
+    let widest = |columns: u16, line: &str| {
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", line])
+            .current_dir(folder.path())
+            .env("LAYERLAB_HOME", folder.path())
+            .env_remove("COLUMNS");
+        let mut pty = Pty::start(command, (columns, ROWS));
+        assert!(pty.child.wait().unwrap().success());
+        let seen = fs::read_to_string(folder.path().join("shown")).unwrap();
+        seen.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    let piped = format!("{program} explain layer | cat > shown");
+    assert!((60..=70).contains(&widest(70, &piped)));
+    assert!((71..=100).contains(&widest(100, &piped)));
+    assert!((71..=90).contains(&widest(70, &format!("COLUMNS=90 {piped}"))));
+    assert!((71..=100).contains(&widest(70, &format!("{program} explain layer > shown"))));
+}
