@@ -21,7 +21,7 @@ pub(crate) fn connect(world: &World, text: &str, mut attachment: Attachment) -> 
         if attachments.iter().any(|other| other.network == attachment.network) {
             let message =
                 format!("container {} is in the network `{}` already", stored.record.name, attachment.network);
-            return Err(Error::argument(message, "`inspect` shows the networks of a container"));
+            return Err(Error::argument(message, "`layerlab inspect` shows the networks of a container"));
         }
         if stored.is_running() {
             network::connect(world, &stored.record.id, &attachment)?;
@@ -40,7 +40,7 @@ pub(crate) fn disconnect(world: &World, text: &str, network: &str) -> Result<(),
     change_networks(world, text, |stored, attachments| {
         let Some(at) = attachments.iter().position(|attachment| attachment.network == name) else {
             let message = format!("container {} is not in the network `{name}`", stored.record.name);
-            return Err(Error::argument(message, "`inspect` shows the networks of a container"));
+            return Err(Error::argument(message, "`layerlab inspect` shows the networks of a container"));
         };
         if stored.is_running() {
             network::disconnect(world, &stored.record.id, &name)?;

@@ -170,7 +170,7 @@ impl LogOptions {
             Some(other) => {
                 return Err(Error::argument(
                     format!("there is no log driver `{other}`"),
-                    "use `json-file`, `local` or `none`; `logs -f CONTAINER | PROGRAM` gives a log to another program",
+                    "use `json-file`, `local` or `none`; `layerlab logs -f CONTAINER | PROGRAM` gives a log to another program",
                 ));
             }
         };

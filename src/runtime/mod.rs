@@ -259,16 +259,18 @@ impl Explained for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Argument { hint, .. } => *hint,
-            Error::NoContainer(_) => Some("`ps -a` lists all containers"),
+            Error::NoContainer(_) => Some("`layerlab ps -a` lists all containers"),
             Error::NoVolume(_) => Some("`layerlab volume ls` lists all volumes"),
             Error::BadVolume { .. } => Some(
                 "its files are in `data/` of its folder in `volumes/`, see `layerlab store path`; `layerlab volume rm` removes it",
             ),
             Error::PortOfContainer { container, .. } => {
-                return Some(format!("choose another port, such as 8082:80, or `stop {container}` first"));
+                return Some(format!("choose another port, such as 8082:80, or `layerlab stop {container}` first"));
             }
             Error::PortOfProcess { .. } => Some("choose another port, such as 8082:80, or end that process first"),
-            Error::NoNetwork(_) => Some("`network ls` lists all networks, `network create NAME` makes one"),
+            Error::NoNetwork(_) => {
+                Some("`layerlab network ls` lists all networks, `layerlab network create NAME` makes one")
+            }
             Error::Network { hint, .. } | Error::Filter { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),
             Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),

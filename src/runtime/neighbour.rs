@@ -88,7 +88,7 @@ fn network_of(world: &Arc<World>, other: &Stored) -> Result<OwnedFd, Error> {
         Status::Running(_) | Status::Paused(_) => {}
         Status::Restarting(_) => {
             let message = format!("container {id} is restarting, wait until the container is running");
-            return Err(Error::argument(message, "`ps` shows when it runs"));
+            return Err(Error::argument(message, "`layerlab ps` shows when it runs"));
         }
         Status::Created | Status::Exited(_) => return Err(not_running(id)),
     }
@@ -103,7 +103,7 @@ fn network_of(world: &Arc<World>, other: &Stored) -> Result<OwnedFd, Error> {
 
 /// Docker's words.
 fn not_running(id: &str) -> Error {
-    Error::argument(format!("cannot join network of a non running container: {id}"), "`start` it first")
+    Error::argument(format!("cannot join network of a non running container: {id}"), "start it first: `layerlab start`")
 }
 
 fn is_machines(network: &OwnedFd) -> Result<bool, Error> {

@@ -148,7 +148,7 @@ pub(crate) fn create(world: &World, wanted: Wanted) -> Result<Network, Error> {
     if others.iter().any(|other| other.name == wanted.name) {
         return Err(Error::argument(
             format!("the network `{}` exists already", wanted.name),
-            "`network ls` lists them",
+            "`layerlab network ls` lists them",
         ));
     }
     let is_asked = wanted.subnet.is_some() || wanted.gateway.is_some();

@@ -146,7 +146,7 @@ impl Places {
             }
             (None, Some(address)) => {
                 let message = format!("{address} is an address of IPv6, and the network `{name}` has none of them");
-                return Err(Error::argument(message, "`network create --ipv6` makes one that has"));
+                return Err(Error::argument(message, "`layerlab network create --ipv6` makes one that has"));
             }
             (None, None) => {}
         }

@@ -32,7 +32,7 @@ impl Attach {
         let (stored, session) = must_run(world, &self.container)?;
         if matches!(stored.status, Status::Paused(_)) {
             return Err(Diagnostic::error(format!("container {} is paused", self.container))
-                .hint("`unpause` resumes it")
+                .hint("`layerlab unpause` resumes it")
                 .into());
         }
         let streams = Streams {

@@ -66,7 +66,9 @@ impl Exec {
         let name = self.words.first().map_or("", String::as_str);
         let (stored, session) = must_run(world, name)?;
         if matches!(stored.status, Status::Paused(_)) {
-            return Err(Diagnostic::error(format!("container {name} is paused")).hint("`unpause` resumes it").into());
+            return Err(Diagnostic::error(format!("container {name} is paused"))
+                .hint("`layerlab unpause` resumes it")
+                .into());
         }
         let further = runtime::exec::begin(&session, &stored.record, &extra)?;
         if let Connected::Not = extra.connected {

@@ -49,7 +49,7 @@ impl Logs {
         let stored = runtime::find(world, &self.container)?;
         if stored.record.care.log.driver == Driver::None {
             return Err(Diagnostic::error("the container keeps no log: it was made with `--log-driver none`")
-                .hint("`attach` shows what it writes from now on")
+                .hint("`layerlab attach` shows what it writes from now on")
                 .into());
         }
         let since = self.since.as_deref().map(|text| moment(world, text)).transpose()?;

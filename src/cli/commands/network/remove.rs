@@ -50,7 +50,7 @@ impl Remove {
                 Ok(())
             }
             Some(first) => Err(Diagnostic::error(format!("the network `{name}` is in use by {}", users.join(", ")))
-                .hint(format!("stop or disconnect its containers first: `network disconnect {name} {first}`"))
+                .hint(format!("stop or disconnect its containers first: `layerlab network disconnect {name} {first}`"))
                 .into()),
         }
     }

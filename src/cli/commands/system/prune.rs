@@ -38,7 +38,7 @@ impl Prune {
             return Err(Diagnostic::error(
                 "`--volumes` and the filter `until` exclude each other: volumes have no age here",
             )
-            .hint("remove volumes by themselves: `volume prune`")
+            .hint("remove volumes by themselves: `layerlab volume prune`")
             .into());
         }
         if !self.pruning.is_agreed(ui, &self.warning(&filters))? {

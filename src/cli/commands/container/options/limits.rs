@@ -181,7 +181,7 @@ impl Limits {
                 &self.ipc,
                 "each container has message queues and shared memory of its own: share a folder with `-v`",
             ),
-            ("--pid", &self.pid, "the guard of a container is process 1 of a namespace: see `run --explain`"),
+            ("--pid", &self.pid, "the guard of a container is process 1 of a namespace: see `layerlab run --explain`"),
             ("--uts", &self.uts, "each container has a host name of its own: `--hostname` sets it"),
             ("--cgroupns", &self.cgroupns, "each container sees its own control group as the root"),
         ];

@@ -172,7 +172,9 @@ impl Networking {
         let Mode::Networks(attachments) = &mut mode else {
             if self.has_address() || !self.network_alias.is_empty() {
                 let message = format!("`--ip` and `--network-alias` have no meaning in the network `{}`", mode.name());
-                return Err(Diagnostic::error(message).hint("they are for a network that `network create` made"));
+                return Err(
+                    Diagnostic::error(message).hint("they are for a network that `layerlab network create` made")
+                );
             }
             return Ok(mode);
         };
@@ -180,7 +182,7 @@ impl Networking {
             if first.network == BRIDGE && (self.has_address() || !self.network_alias.is_empty()) {
                 let message = "addresses and further names can be chosen only on networks that somebody made";
                 return Err(Diagnostic::error(message)
-                    .hint("make one with `network create NAME`, and use it with `--network NAME`"));
+                    .hint("make one with `layerlab network create NAME`, and use it with `--network NAME`"));
             }
             first.address = self.ip.or(first.address);
             first.sixth = self.ip6.or(first.sixth);
