@@ -48,6 +48,8 @@ pub enum Error {
         image: String,
         /// The built-in image that could stand in for it.
         stand_in: Option<String>,
+        /// What keeps it from being pulled, where that is a setting.
+        off: Option<&'static str>,
     },
     /// Nothing in the store goes by what was typed, and a built-in image could be given this name.
     #[error("no image `{name}` in the store")]
@@ -56,6 +58,8 @@ pub enum Error {
         name: String,
         /// The built-in image that could stand in for it.
         stand_in: String,
+        /// What keeps it from being pulled, where that is a setting.
+        off: Option<&'static str>,
     },
     /// The built-in image would have to be made first, and only a look was asked for.
     #[error("`{image}` is not made yet")]
@@ -135,18 +139,25 @@ pub enum Error {
 impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Error::NotFound { stand_in: Some(name), .. } => {
-                Some(format!("`--stand-ins` uses the built-in {name} instead; `layerlab pull` pulls the real image"))
+            Error::NotFound { image, stand_in: Some(stand_in), off } => {
+                let (name, place) = (familiar(image), in_its_place(stand_in, &familiar(image)));
+                Some(match off {
+                    Some(off) => format!("pulling is off by {off}; {place}"),
+                    None => format!("{place}; `layerlab pull {name}` pulls the real image"),
+                })
             }
-            Error::NotFound { image, stand_in: None } => {
-                let familiar =
-                    Reference::parse_normalized(image).map_or_else(|_| image.clone(), |name| name.familiar());
+            Error::NotFound { image, stand_in: None, off } => {
+                let off = off.map(|off| format!("pulling is off by {off}; ")).unwrap_or_default();
+                let familiar = familiar(image);
                 Some(format!(
-                    "`layerlab pull {familiar}` pulls it, and \"Real base images\" in the book has other ways; `layerlab images` lists \
+                    "{off}`layerlab pull {familiar}` pulls it, and \"Real base images\" in the book has other ways; `layerlab images` lists \
                      those in the store"
                 ))
             }
-            Error::NoneYet { name, stand_in } => Some(format!(
+            Error::NoneYet { name, stand_in, off: Some(off) } => {
+                Some(format!("pulling is off by {off}; {}", in_its_place(stand_in, name)))
+            }
+            Error::NoneYet { name, stand_in, off: None } => Some(format!(
                 "`layerlab pull {name}` pulls it; or try the built-in {stand_in}, which `layerlab tag {stand_in} {name}` \
                  gives this name"
             )),
@@ -161,10 +172,20 @@ impl Explained for Error {
             Error::Store(error) => error.hint(),
             Error::Userland(error) => error.hint(),
             Error::Registry(error) => error.hint(),
-            Error::Offline { name, stand_in, .. } => Some(format!(
-                "the built-in {stand_in} can take its place: `--stand-ins` in a build, and `layerlab tag {stand_in} {name}` gives it the name"
-            )),
+            Error::Offline { name, stand_in, .. } => Some(in_its_place(stand_in, name)),
             Error::NotMade { .. } | Error::NotPulled { .. } | Error::StandIns { .. } => None,
         }
     }
+}
+
+/// An image's name as people write it.
+fn familiar(image: &str) -> String {
+    Reference::parse_normalized(image).map_or_else(|_| image.to_owned(), |name| name.familiar())
+}
+
+/// How a built-in image comes to take the place of another.
+fn in_its_place(stand_in: &str, name: &str) -> String {
+    format!(
+        "the built-in {stand_in} can take its place: `--stand-ins` in a build, and `layerlab tag {stand_in} {name}` gives it the name"
+    )
 }

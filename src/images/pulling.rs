@@ -108,6 +108,17 @@ pub(super) fn may_be_pulled(store: &Store, when: Option<When>) -> Result<bool, E
     Ok(when != When::Never)
 }
 
+/// By what no registry is asked, where the command itself does not say so.
+///
+/// # Errors
+/// As [`may_be_pulled`].
+pub(super) fn off(store: &Store, when: Option<When>) -> Result<Option<&'static str>, Error> {
+    match when {
+        Some(_) => Ok(None),
+        None => Ok(Registries::open(store.home(), store.meter())?.off()),
+    }
+}
+
 /// Brings an image that was looked up into the store, and gives it its name.
 ///
 /// # Errors

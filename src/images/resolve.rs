@@ -109,10 +109,10 @@ pub(crate) fn by_text(store: &Store, text: &str, policy: Policy<'_>) -> Result<F
     };
     let Ok(reference) = Reference::parse_normalized(text) else { return Err(error.into()) };
     match elsewhere(store, &reference, policy) {
-        Err(Error::NotFound { stand_in: Some(stand_in), .. })
+        Err(Error::NotFound { stand_in: Some(stand_in), off, .. })
             if matches!(error, store::Error::NoImage { other_tag: None, .. }) =>
         {
-            Err(Error::NoneYet { name: text.to_owned(), stand_in })
+            Err(Error::NoneYet { name: text.to_owned(), stand_in, off })
         }
         // The store's message has the name as it was typed.
         Err(Error::NotFound { .. }) => Err(error.into()),
@@ -150,7 +150,7 @@ fn elsewhere(store: &Store, reference: &Reference, policy: Policy<'_>) -> Result
         return Ok(Found { name: name.to_owned(), manifest, origin: Origin::StandIn(reference.to_string()) });
     }
     let image = reference.to_string();
-    match policy.fetch {
+    let off = match policy.fetch {
         Fetch::Pulled(pulling) => {
             let pulled = pulling.missing(store, reference).map_err(|error| match (error, stand_in) {
                 (Error::Registry(error), Some(stand_in)) if error.is_offline() => {
@@ -161,15 +161,17 @@ fn elsewhere(store: &Store, reference: &Reference, policy: Policy<'_>) -> Result
             if let Some(manifest) = pulled? {
                 return Ok(Found { name: image, manifest, origin: Origin::Registry });
             }
+            pulling::off(store, pulling.when)?
         }
         Fetch::Foreseen(when) => {
             if pulling::may_be_pulled(store, when)? {
                 return Err(Error::NotPulled { image });
             }
+            pulling::off(store, when)?
         }
-        Fetch::Made => {}
-    }
-    Err(Error::NotFound { image, stand_in: stand_in.map(str::to_owned) })
+        Fetch::Made => None,
+    };
+    Err(Error::NotFound { image, stand_in: stand_in.map(str::to_owned), off })
 }
 
 /// A built-in image, made where it may be.

@@ -96,6 +96,13 @@ impl<'h> Registries<'h> {
         Ok(Registries { home, meter, settings, keyring: Keyring::new(preferences, meter), when })
     }
 
+    /// By what no registry is asked, where the command does not say; `None`: one may be.
+    pub(crate) fn off(&self) -> Option<&'static str> {
+        let is_variable = self.home.preferences().registries.contains_key(PULL);
+        let by = if is_variable { "LAYERLAB_PULL=never" } else { "`pull = \"never\"` in registries.toml" };
+        (self.when == When::Never).then_some(by)
+    }
+
     /// Looks an image up.
     ///
     /// # Errors
