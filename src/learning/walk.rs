@@ -218,9 +218,9 @@ fn lines(run: &Run) -> Vec<(usize, Line, bool)> {
             match (typed_at_prompt(shown), lines.last_mut()) {
                 (Some(input), _) => {
                     let edited = run
-                        .edit
-                        .as_ref()
-                        .filter(|(_, file)| input.strip_prefix("edit ").is_some_and(|name| name.trim() == file));
+                        .edits
+                        .iter()
+                        .find(|(_, file)| input.strip_prefix("edit ").is_some_and(|name| name.trim() == file));
                     // Which change it is, is said by the block before it.
                     let edit = edited.map(|(_, file)| (Vec::new(), folder_of(run).join(file).display().to_string()));
                     lines.push((piece.block, line(input, edit), true));

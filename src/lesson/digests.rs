@@ -90,20 +90,36 @@ fn translated<'k>(text: &str, other: impl Fn(&str) -> Option<&'k str>) -> String
 /// The digests of several pages: what is one when it is printed is one on all pages, and two are two.
 #[derive(Debug, Default)]
 pub(crate) struct OnPages {
-    printed: BTreeMap<String, (String, String)>,
-    shown: BTreeMap<String, (String, String)>,
+    /// What was printed for what a page shows, and what is shown for what was printed; each with the place that was first.
+    printed: BTreeMap<String, (String, Place)>,
+    shown: BTreeMap<String, (String, Place)>,
 }
+
+/// A line of a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'p> {
+    pub(super) page: &'p str,
+    pub(super) line: usize,
+}
+
+/// The same, kept.
+type Place = (String, usize);
 
 impl OnPages {
     /// Notes what a page shows for what was printed; says with which other page that does not agree.
-    pub(super) fn note(&mut self, page: &str, shown: &str, printed: &str) -> Option<String> {
+    pub(super) fn note(&mut self, at: At<'_>, shown: &str, printed: &str) -> Option<String> {
         let (shown, printed) = (known_by(shown)?, known_by(printed)?);
-        let (before, place) = self.printed.entry(shown.into()).or_insert_with(|| (printed.into(), page.into()));
+        let place = || (at.page.to_owned(), at.line);
+        let (before, (page, line)) = self.printed.entry(shown.into()).or_insert_with(|| (printed.into(), place()));
         if before != printed {
-            return Some(format!("`{shown}` stands for another digest in {place}"));
+            return Some(format!(
+                "`{shown}` stands here and at {page}:{line}, but the commands printed two digests: here {printed}, there {before}"
+            ));
         }
-        let (before, place) = self.shown.entry(printed.into()).or_insert_with(|| (shown.into(), page.into()));
-        (before != shown).then(|| format!("`{shown}` is shown as `{before}` in {place}"))
+        let (before, (page, line)) = self.shown.entry(printed.into()).or_insert_with(|| (shown.into(), place()));
+        (before != shown).then(|| {
+            format!("`{shown}` here and `{before}` at {page}:{line} differ, but the commands printed the same digest at both: {printed}")
+        })
     }
 }
 
@@ -124,7 +140,7 @@ mod tests {
     #[test]
     fn a_digest_is_the_same_on_all_pages() {
         let mut pages = OnPages::default();
-        let mut is_right = |page, shown, printed| pages.note(page, shown, printed).is_none();
+        let mut is_right = |page, shown, printed| pages.note(At { page, line: 1 }, shown, printed).is_none();
         assert!(is_right("a", "684c9edb1c1d", "111122223333"));
         assert!(is_right("b", "684c9edb1c1d0000", "1111222233334444"));
         assert!(!is_right("b", "684c9edb1c1d", "111122223334"));

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use super::change::changed;
 use super::checking::{self, Verdict};
-use super::digests::{self, Known, OnPages};
+use super::digests::{self, At, Known, OnPages};
 use super::fitting::{align, arranged, fits, likened};
 use super::page::{Block, Mistake, Page};
 use super::room::{self, Leftovers, Room};
 use super::script::{Act, FileName, acts};
-use super::session::{CTRL_C, Piece, Run, typed_at_prompt};
+use super::session::{Piece, Run, typed_at_prompt};
 use super::shell::{End, Outcome, Typing};
 use super::task::Task;
 use super::trouble::{Kind, Trouble};
@@ -196,53 +196,71 @@ impl Replayer<'_> {
         std::fs::write(path, text)
     }
 
+    /// Gives the editor what each `edit` of a session makes of its file. A later one begins with what an earlier one leaves.
+    fn prepare_edits(&mut self, run: &Run) -> io::Result<()> {
+        let folder = run.command.split_whitespace().next_back().unwrap_or(".");
+        let mut texts: Vec<String> = Vec::new();
+        let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for (block, file) in &run.edits {
+            let path = self.room.work().join(folder).join(file);
+            let text = match files.get(&path) {
+                Some(before) => self.after(before, *block),
+                None => self.changed(&path, *block),
+            };
+            let text = text.unwrap_or_default();
+            files.insert(path, text.clone());
+            texts.push(text);
+        }
+        self.room.prepare_edits(&texts)
+    }
+
     /// The text of a file after the change of a block; a change that does not fit is a trouble.
     fn changed(&mut self, path: &Path, block: usize) -> Option<String> {
-        let line = self.page.blocks[block].line;
-        let before = match std::fs::read_to_string(path) {
-            Ok(before) => before,
+        match std::fs::read_to_string(path) {
+            Ok(before) => self.after(&before, block),
             Err(error) => {
                 let message = format!("can't change {}: {}", path.display(), crate::errno::describe(&error));
-                self.trouble(line, Kind::Change, message, "");
-                return None;
+                self.trouble(self.page.blocks[block].line, Kind::Change, message, "");
+                None
             }
-        };
-        let after = changed(&before, &self.page.blocks[block].lines);
+        }
+    }
+
+    /// A text after the change of a block.
+    fn after(&mut self, before: &str, block: usize) -> Option<String> {
+        let after = changed(before, &self.page.blocks[block].lines);
         if after.is_none() {
             let message = "the lines that this changes do not stand in the file exactly once";
-            self.trouble(line, Kind::Change, message, &before);
+            self.trouble(self.page.blocks[block].line, Kind::Change, message, before);
         }
         after
     }
 
     fn run(&mut self, run: &Run) -> io::Result<()> {
-        if let Some((block, file)) = &run.edit {
-            let folder = run.command.split_whitespace().next_back().unwrap_or(".");
-            let path = self.room.work().join(folder).join(file);
-            let text = self.changed(&path, *block).unwrap_or_default();
-            self.room.prepare_editor(&text)?;
+        if !run.edits.is_empty() {
+            self.prepare_edits(run)?;
         }
         let command = self.known.as_printed(&run.command);
         let input: String = run.input.iter().map(|line| format!("{}\n", self.known.as_printed(line))).collect();
-        let before: Vec<&String> = lines_before_ctrl_c(run);
-        let is_time = |output: &str| {
+        let awaited = run.awaited_before_ctrl_c();
+        let is_time = |output: &str, pressed: usize| {
             let lines: Vec<&str> = output.lines().collect();
-            lines.len() >= before.iter().filter(|line| line.trim() != "…").count()
-                && before
-                    .iter()
-                    .rfind(|line| line.trim() != "…")
-                    .is_none_or(|last| lines.iter().any(|line| fits(last, line)))
+            awaited.get(pressed).is_some_and(|awaited| {
+                lines.len() >= awaited.len()
+                    && awaited.last().is_none_or(|last| lines.iter().any(|line| fits(last, line)))
+            })
         };
         let typing = Typing {
-            is_time_for_ctrl_c: has_ctrl_c(run).then_some(&is_time),
+            is_time_for_ctrl_c: run.has_ctrl_c().then_some(&is_time),
             ..typing(self.options, &input, run.is_at_a_terminal())
         };
         let mut outcome = self.room.run(&command, &typing)?;
         // A mistake in a command is one in its file, of which the page knows nothing.
         outcome.output = outcome.output.replace(&format!("{}: ", self.room.command_file().display()), "");
         self.judge(run, &outcome);
-        for (piece, printed) in run.pieces.iter().zip(cut(run, &outcome.output)) {
-            self.compare(piece, &printed);
+        for (number, (piece, printed)) in run.pieces.iter().zip(run.cut(&outcome.output)).enumerate() {
+            let line = if number == 0 { run.line } else { self.page.blocks[piece.block].line };
+            self.compare(piece, line, &printed);
         }
         Ok(())
     }
@@ -260,7 +278,7 @@ impl Replayer<'_> {
                 self.trouble(run.line, Kind::Command, message, output);
             }
             // A failure that says what it is stands on the page.
-            (End::Exit(code), None) if code != 0 && !output.contains("rror") && !has_ctrl_c(run) => {
+            (End::Exit(code), None) if code != 0 && !output.contains("rror") && !run.has_ctrl_c() => {
                 let message = format!("`{}` ended with exit code {code}", run.command);
                 self.trouble(run.line, Kind::Command, message, output);
             }
@@ -273,8 +291,8 @@ impl Replayer<'_> {
         }
     }
 
-    /// Compares a piece with what was printed, and notes how it would have to look.
-    fn compare(&mut self, piece: &Piece, printed: &[String]) {
+    /// Compares a piece, which begins at a line, with what was printed, and notes how it would have to look.
+    fn compare(&mut self, piece: &Piece, line: usize, printed: &[String]) {
         let (typed, shown) = piece.shown.split_at(piece.typed);
         let printed = &arranged(shown, printed, |line| self.known.as_printed(line));
         let (found, updated) = match align(shown, printed) {
@@ -283,7 +301,7 @@ impl Replayer<'_> {
                 for (at, to) in pairs {
                     let (shown, printed) = (&shown[at], &printed[to]);
                     self.known.note(shown, printed);
-                    let line = self.page.blocks[piece.block].line;
+                    let line = line + piece.typed + at;
                     let pairs = digests::pairs(shown, printed).into_iter();
                     self.digests.extend(pairs.map(|(shown, printed)| (line, shown.to_owned(), printed.to_owned())));
                     updated[at] = digests::replaced(shown, printed);
@@ -314,7 +332,11 @@ impl Replayer<'_> {
         let mut unlike = BTreeSet::new();
         for (line, shown, printed) in &self.digests {
             if !passing.iter().any(|id| id.starts_with(printed)) {
-                unlike.extend(pages.note(&self.page.name, shown, printed).map(|message| (*line, message)));
+                unlike.extend(
+                    pages
+                        .note(At { page: &self.page.name, line: *line }, shown, printed)
+                        .map(|message| (*line, message)),
+                );
             }
         }
         drop(pages);
@@ -342,36 +364,4 @@ impl Replayer<'_> {
 pub(super) fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {
     let Options { patience, interrupt, .. } = options;
     Typing { input, is_at_terminal, is_time_for_ctrl_c: None, patience: *patience, interrupt }
-}
-
-fn has_ctrl_c(run: &Run) -> bool {
-    run.pieces.iter().any(|piece| piece.shown.iter().any(|line| line == CTRL_C))
-}
-
-/// What is shown before Ctrl-C is pressed.
-fn lines_before_ctrl_c(run: &Run) -> Vec<&String> {
-    let lines = run.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
-    lines.take_while(|line| *line != CTRL_C).collect()
-}
-
-/// The output of a run, cut into what belongs to each of its pieces: a piece ends before the first prompt that it does not show.
-fn cut(run: &Run, output: &str) -> Vec<Vec<String>> {
-    let mut lines = output.lines().peekable();
-    let mut pieces = Vec::new();
-    for (number, piece) in run.pieces.iter().enumerate() {
-        let is_last = number + 1 == run.pieces.len();
-        let mut left = piece.shown.iter().filter(|line| typed_at_prompt(line).is_some()).count();
-        let mut lines_of_piece = Vec::new();
-        while let Some(line) = lines.peek() {
-            if typed_at_prompt(line).is_some() {
-                if left == 0 && !is_last {
-                    break;
-                }
-                left = left.saturating_sub(1);
-            }
-            lines_of_piece.extend(lines.next().map(|line| line.trim_end().to_owned()));
-        }
-        pieces.push(lines_of_piece);
-    }
-    pieces
 }

@@ -26,14 +26,15 @@ use crate::errno;
 /// The most that is copied for a page, in bytes.
 const MOST_COPIED: u64 = 64 << 20;
 
-/// What opens a file: the page's own change of it where one is prepared, and the learner's editor otherwise.
-const EDITOR: &str = r#"edited="${0%/*}/edited"
-if [ -f "$edited" ]; then
-    for file; do :; done
-    cat "$edited" > "$file" && rm "$edited"
-else
-    exec $LAYERLAB_LESSON_EDITOR "$@"
-fi
+/// What opens a file: the page's own change of it where one is prepared, the first that is left, and the learner's editor otherwise.
+const EDITOR: &str = r#"for text in "${0%/*}"/edits/*; do
+    if [ -f "$text" ]; then
+        for file; do :; done
+        cat "$text" > "$file" && rm "$text"
+        exit
+    fi
+done
+exec $LAYERLAB_LESSON_EDITOR "$@"
 "#;
 /// The variable with the learner's own editor.
 const OWN_EDITOR: &str = "LAYERLAB_LESSON_EDITOR";
@@ -215,7 +216,20 @@ impl Room {
 
     /// The next `edit` of the debugger puts this text into the file.
     pub(crate) fn prepare_editor(&self, text: &str) -> io::Result<()> {
-        std::fs::write(self.path("control/edited"), text)
+        self.prepare_edits(&[text.to_owned()])
+    }
+
+    /// Each `edit` of the debugger puts the next of these texts into the file.
+    pub(super) fn prepare_edits(&self, texts: &[String]) -> io::Result<()> {
+        let edits = self.path("control/edits");
+        match std::fs::remove_dir_all(&edits) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => std::fs::create_dir(&edits)?,
+        }
+        for (number, text) in texts.iter().enumerate() {
+            std::fs::write(edits.join(format!("{number:04}")), text)?;
+        }
+        Ok(())
     }
 
     /// Types a command.

@@ -24,8 +24,8 @@ pub(crate) struct Run {
     pub(crate) command: String,
     pub(crate) input: Vec<String>,
     pub(crate) pieces: Vec<Piece>,
-    /// The block with the change that `edit FILE` is to make, and the file.
-    pub(crate) edit: Option<(usize, String)>,
+    /// For each `edit FILE` the block with the change that it is to make, and the file.
+    pub(crate) edits: Vec<(usize, String)>,
     /// The exit code that it is shown to end with.
     pub(crate) status: Option<i32>,
 }
@@ -106,7 +106,7 @@ pub(super) fn runs(
             }
             let piece = Piece { block: number, typed: typed.len(), shown: typed, status: None };
             let (input, pieces) = (Vec::new(), vec![piece]);
-            runs.push(Run { line: at, command, input, pieces, edit: None, status: None });
+            runs.push(Run { line: at, command, input, pieces, edits: Vec::new(), status: None });
             continue;
         }
         let Some(run) = runs.last_mut().or(before.as_deref_mut()) else {
@@ -131,7 +131,7 @@ impl Run {
         if let Some(input) = typed_at_prompt(line) {
             self.input.push(input.to_owned());
             if let (Some(file), Some(block)) = (input.strip_prefix("edit "), *change) {
-                self.edit = Some((block, file.trim().to_owned()));
+                self.edits.push((block, file.trim().to_owned()));
                 *change = None;
             }
         }
@@ -146,6 +146,45 @@ impl Run {
     pub(super) fn is_at_a_terminal(&self) -> bool {
         let lines = || self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
         lines().any(|line| typed_at_prompt(line).is_some() && !line.starts_with(DEBUGGER))
+    }
+
+    /// Whether Ctrl-C is pressed while it runs.
+    pub(super) fn has_ctrl_c(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.shown.iter().any(|line| line == CTRL_C))
+    }
+
+    /// For each time that Ctrl-C is pressed, what has to be printed since the time before.
+    pub(super) fn awaited_before_ctrl_c(&self) -> Vec<Vec<&String>> {
+        let lines: Vec<&String> = self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]).collect();
+        let mut awaited: Vec<Vec<&String>> = lines
+            .split(|line| *line == CTRL_C)
+            .map(|lines| lines.iter().copied().filter(|line| line.trim() != "…").collect())
+            .collect();
+        // Behind the last one nothing is waited for.
+        awaited.pop();
+        awaited
+    }
+
+    /// What it printed, cut into what belongs to each of its pieces: a piece ends before the first prompt that it does not show.
+    pub(super) fn cut(&self, output: &str) -> Vec<Vec<String>> {
+        let mut lines = output.lines().peekable();
+        let mut pieces = Vec::new();
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let is_last = number + 1 == self.pieces.len();
+            let mut left = piece.shown.iter().filter(|line| typed_at_prompt(line).is_some()).count();
+            let mut lines_of_piece = Vec::new();
+            while let Some(line) = lines.peek() {
+                if typed_at_prompt(line).is_some() {
+                    if left == 0 && !is_last {
+                        break;
+                    }
+                    left = left.saturating_sub(1);
+                }
+                lines_of_piece.extend(lines.next().map(|line| line.trim_end().to_owned()));
+            }
+            pieces.push(lines_of_piece);
+        }
+        pieces
     }
 }
 
@@ -167,13 +206,34 @@ pub(crate) fn goes_on(command: &str) -> bool {
     end.is_some() || is_open
 }
 
+/// What follows the first `<<` of a line that the shell would take for a heredoc: within quotes and in arithmetic it is none, nor is `<<<`.
+fn behind_mark(line: &str) -> Option<&str> {
+    let mut quote = None;
+    let mut rest = line;
+    while let Some(letter) = rest.chars().next() {
+        let skipped = match (quote, letter) {
+            (None | Some('"'), '\\') => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
+            (Some(open), letter) => {
+                quote = (letter != open).then_some(open);
+                letter.len_utf8()
+            }
+            (None, '\'' | '"') => {
+                quote = Some(letter);
+                1
+            }
+            (None, '(') if rest.starts_with("((") => rest.find("))").map_or(rest.len(), |end| end + 2),
+            (None, '<') if rest.starts_with("<<<") => 3,
+            (None, '<') if rest.starts_with("<<") => return Some(&rest[2..]),
+            (None, letter) => letter.len_utf8(),
+        };
+        rest = &rest[skipped..];
+    }
+    None
+}
+
 /// The word that ends the heredoc that a line begins.
 fn heredoc(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("<<")?;
-    if rest.starts_with('<') {
-        return None;
-    }
-    let rest = rest.trim_start_matches('-').trim_start();
+    let rest = behind_mark(line)?.trim_start_matches('-').trim_start();
     let word: String = match rest.chars().next()? {
         quote @ ('\'' | '"') => rest[1..].chars().take_while(|letter| *letter != quote).collect(),
         _ => rest
@@ -188,6 +248,17 @@ fn heredoc(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_mark_of_the_shell_begins_a_heredoc() {
+        assert_eq!(heredoc("cat > a <<EOF").as_deref(), Some("EOF"));
+        assert_eq!(heredoc("cat <<-'THE END' > a").as_deref(), Some("THE END"));
+        assert_eq!(heredoc("echo \"it's\" | cat - <<\\EOF").as_deref(), Some("EOF"));
+        assert_eq!(heredoc("echo 'RUN <<EOF' | cat - <<END").as_deref(), Some("END"));
+        for line in ["printf 'RUN <<EOF\\n'", "echo \"a \\\" <<EOF\"", "echo $((1<<LEFT))", "cat <<< EOF"] {
+            assert_eq!(heredoc(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn prompts_are_those_of_the_debugger_and_of_shells_in_containers() {

@@ -79,8 +79,8 @@ pub(crate) struct Typing<'t> {
     pub(crate) input: &'t str,
     /// Whether it is typed at a terminal, line by line as prompts ask for it.
     pub(crate) is_at_terminal: bool,
-    /// Says of what was printed so far whether it is time for Ctrl-C.
-    pub(crate) is_time_for_ctrl_c: Option<&'t dyn Fn(&str) -> bool>,
+    /// Says of what was printed since Ctrl-C was pressed last, and of how often it was, whether it is time for the next.
+    pub(crate) is_time_for_ctrl_c: Option<&'t dyn Fn(&str, usize) -> bool>,
     pub(crate) patience: Duration,
     pub(crate) interrupt: &'t Interrupt,
 }
@@ -123,16 +123,16 @@ impl Shell {
         let _ = writeln!(self.requests, "{device}");
         let deadline = Instant::now() + typing.patience;
         let mut output = Vec::new();
-        let mut is_interrupted = typing.is_time_for_ctrl_c.is_none();
+        let (mut pressed, mut since) = (0, 0);
         loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
             }
-            if let (false, Some(is_time)) = (is_interrupted, typing.is_time_for_ctrl_c)
-                && is_time(&String::from_utf8_lossy(&output))
+            if let Some(is_time) = typing.is_time_for_ctrl_c
+                && is_time(&String::from_utf8_lossy(&output[since..]), pressed)
             {
-                is_interrupted = true;
                 output.extend_from_slice(b"^C\n");
+                (pressed, since) = (pressed + 1, output.len());
                 self.signal(Signal::INT);
             }
             if typing.interrupt.is_requested() {

@@ -352,11 +352,7 @@ fn a_pipe_is_as_wide_as_the_terminal_behind_it() {
     let program = env!("CARGO_BIN_EXE_layerlab");
     let widest = |columns: u16, line: &str| {
         let mut command = std::process::Command::new("sh");
-        command
-            .args(["-c", line])
-            .current_dir(folder.path())
-            .env("LAYERLAB_HOME", folder.path())
-            .env_remove("COLUMNS");
+        command.args(["-c", line]).current_dir(folder.path()).env("LAYERLAB_HOME", folder.path()).env_remove("COLUMNS");
         let mut pty = Pty::start(command, (columns, ROWS));
         assert!(pty.child.wait().unwrap().success());
         let seen = fs::read_to_string(folder.path().join("shown")).unwrap();

@@ -103,6 +103,67 @@ z
 }
 
 #[test]
+fn a_session_takes_each_edit_and_each_ctrl_c() {
+    let page = "```console
+$ printf 'RUN <<EOF\\n' > note
+$ cat note
+RUN <<EOF
+$ sh -c 'n=0; trap \"n=\\$((n + 1)); echo caught \\$n\" INT; echo ready; while [ $n -lt 2 ]; do sleep 0.1; done'
+ready
+^C
+caught 1
+^C
+caught 2
+```
+
+```dockerfile Dockerfile
+FROM scratch
+LABEL a=1
+```
+
+```diff
+-LABEL a=1
++LABEL a=2
+```
+
+```layerlab
+$ layerlab step .
+…
+(layerlab) edit Dockerfile
+…
+```
+
+```diff
+-LABEL a=2
++LABEL a=3
+```
+
+```layerlab
+(layerlab) edit Dockerfile
+…
+$ tail -n 1 Dockerfile
+LABEL a=3
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+#[test]
+fn digests_that_can_not_be_the_same_are_told_with_both_lines() {
+    let page = "```console
+$ echo a 111111111111
+a 504258a10f07
+$ echo b; echo 222222222222
+b
+504258a10f07
+$ echo 111111111111
+aaaaaaaaaaaa
+```
+";
+    insta::assert_snapshot!(check(page));
+}
+
+#[test]
 fn pages_are_rewritten_where_that_is_asked_for() {
     let place = Place::new("");
     let page = "A page.\n\n- A block:\n\n  ```console\n  $ echo a; echo; echo $((1 + 1))\n  b\n  …\n  ```\n";
