@@ -28,7 +28,7 @@ pub struct Refreshed {
     pub changed: Changed,
     /// How many steps it went back.
     pub back: usize,
-    /// The steps that moved or changed and were taken again, since all of them are in the cache.
+    /// The steps that are others now and were taken again, since all of them are in the cache.
     pub retaken: Vec<StepLabel>,
     /// Whether instructions that were typed in are lost, since the Dockerfile changed on disk.
     pub lost_typed: bool,

@@ -189,7 +189,8 @@ fn tell(session: &mut Session<'_>, name: &str, refreshed: &Refreshed) -> Result<
             match refreshed.retaken.len() {
                 0 if causes.is_empty() && refreshed.back == 0 => parts.extend(still_valid(session, next.is_some())),
                 0 => {}
-                _ => parts.push(format!("{} moved or changed, and hit again", names(&refreshed.retaken))),
+                1 => parts.push(format!("{} is in the cache as it is now: hit", names(&refreshed.retaken))),
+                _ => parts.push(format!("{} are in the cache as they are now: hits", names(&refreshed.retaken))),
             }
             match (causes.as_slice(), next) {
                 ([], None) => {}

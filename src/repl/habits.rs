@@ -149,7 +149,7 @@ const EDITORS_AND_SHELLS: &[Entry] = &[
     ),
     (&["bash -c", "zsh -c", "ash -c", "dash -c", "/bin/sh -c", "/bin/bash -c"], Is("run")),
     (&["bash", "zsh", "ash", "fish", "dash", "/bin/sh", "/bin/bash"], Is("shell")),
-    (&["clear", "cls", "reset"], Says("Ctrl-L clears the screen; `delete N` removes a breakpoint")),
+    (&["clear", "cls", "reset"], Says("Ctrl-L empties the screen")),
     (&["sudo", "su", "doas"], Says("`USER` says who runs a RUN; the base image's user is root")),
     (
         &["alias", "source", ".", "eval", "if", "for", "while", "test", "[", "cd.."],
@@ -163,7 +163,7 @@ const EDITORS_AND_SHELLS: &[Entry] = &[
     (&["git"], Says("git works in a shell; `reload` reads its changes here")),
     (
         &["docker", "podman", "nerdctl", "buildah", "kubectl", "layerlab"],
-        Says("this is a prompt inside a build; `help` lists its commands"),
+        Says("this is a prompt inside a build: `help` lists its commands; `quit` leaves, then type it in your shell"),
     ),
     (
         &[

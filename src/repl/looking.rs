@@ -160,7 +160,7 @@ pub(super) fn plan(session: &mut Session<'_>) -> Result<(), Error> {
         session.out.page(|layout| blocks::plan(layout, &predictions, &left_out))?;
     } else if wrong.is_none() {
         let what = at_the_end(&session.debugger);
-        session.row("plan", &what)?;
+        session.row("plan", &format!("{what}; `restart`, then `plan` predicts all steps"))?;
     }
     wrong.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -247,7 +247,7 @@ pub(super) fn diff(
 pub(super) fn explain(session: &mut Session<'_>, instruction: Option<&str>) -> Result<(), Error> {
     let keyword = instruction.map(|text| text.split_whitespace().next().unwrap_or_default());
     let explained = session.debugger.explain(keyword)?;
-    Ok(session.out.page(|layout| blocks::explained(layout, &explained))?)
+    Ok(session.out.page(|layout| blocks::explained(layout, &explained, "Try"))?)
 }
 
 pub(super) fn help(session: &mut Session<'_>, topic: Topic) -> Result<(), Error> {

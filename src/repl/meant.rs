@@ -24,7 +24,8 @@ pub(super) fn find(line: &str) -> Option<Habit> {
         if programs.contains(&first)
             && let Some((meaning, count)) = longest(rest, table)
         {
-            return Some(habit(line, count + 1, meaning));
+            let found = habit(line, count + 1, meaning);
+            return Some(if programs.contains(&"layerlab") { or_in_a_shell(found) } else { found });
         }
     }
     ALONE.iter().find_map(|table| longest(line, table)).map(|(meaning, count)| habit(line, count, meaning))
@@ -128,6 +129,17 @@ fn habit(line: &str, count: usize, meaning: Meaning) -> Habit {
         Meaning::Looks if line.contains('>') => Habit::Answer { text: changes(line), typed },
         Meaning::Looks => ours("run", line),
         Meaning::Changes => Habit::Answer { text: changes(line), typed },
+    }
+}
+
+/// The answer to a whole command of a shell, which may be what was meant.
+fn or_in_a_shell(found: Habit) -> Habit {
+    match found {
+        Habit::Answer { typed, text } if !text.contains(" a shell") => {
+            Habit::Answer { typed, text: format!("{text}; or `quit`, and type it in your shell") }
+        }
+        Habit::Answer { typed, text } => Habit::Answer { typed, text: format!("{text}; `quit` leaves") },
+        found @ Habit::Line(_) => found,
     }
 }
 

@@ -58,6 +58,12 @@ pub(super) fn back(session: &mut Session<'_>, count: usize) -> Result<(), Error>
     }
 }
 
+/// `restart`. Its line with the ▶ is shown even where it is the beginning already.
+pub(super) fn restart(session: &mut Session<'_>) -> Result<(), Error> {
+    session.out.forget_head();
+    go(session, |debugger, _| debugger.restart()).map(drop)
+}
+
 /// `goto N`, `goto :LINE`.
 pub(super) fn goto(session: &mut Session<'_>, target: Target) -> Result<(), Error> {
     let number = match target {

@@ -211,7 +211,7 @@ fn dispatch(session: &mut Session<'_>, command: Command) -> Result<Flow, Error> 
         Command::Continue => moving::go_on(session),
         Command::Back { count } => moving::back(session, count),
         Command::Goto(target) => moving::goto(session, target),
-        Command::Restart => moving::go(session, |debugger, _| debugger.restart()).map(drop),
+        Command::Restart => moving::restart(session),
         Command::Break(action) => looking::break_at(session, action),
         Command::List(extent) => looking::list(session, extent),
         Command::Why { step, against, form: WhyForm::Reason } => looking::why(session, step, against),

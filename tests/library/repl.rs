@@ -286,6 +286,21 @@ echo FORM >> \"$1\"
 }
 
 #[test]
+fn an_edit_that_is_undone_is_in_the_cache() {
+    let class = Class::new("//- Dockerfile\nFROM scratch\nCOPY a /a\nCOPY b /b\n//- a\nold\n//- b\nb\n");
+    class.write("editor.sh", "if grep -q old \"$1\"; then echo new > \"$1\"; else echo old > \"$1\"; fi\n");
+    insta::assert_snapshot!(class.session(&["."], "step 2\nedit a\nstep\nedit a\n"));
+}
+
+#[test]
+fn at_the_end_and_at_the_beginning_there_is_more_to_do() {
+    insta::assert_snapshot!(check(
+        "step 9\nplan\nrestart\nrestart\nplan\nlayerlab build .\nlayerlab images\n",
+        TWO_STAGES
+    ));
+}
+
+#[test]
 fn a_lesson_is_found_without_its_number() {
     let class =
         Class::new("//- lessons/07-small/Dockerfile\nFROM scratch\n//- lessons/7-other/Dockerfile\nFROM scratch\n");

@@ -20,6 +20,9 @@ use crate::{debugger, runtime, shown, userland};
 /// Where the word itself is explained.
 const IN_GENERAL: &str = "what a base image is in general: `explain base` at the prompt of `layerlab step`";
 
+/// Where what is to be tried is typed.
+const TRY: &str = "Try at the prompt of `layerlab step`";
+
 /// Explain an instruction, a word, the built-in base image, or a container as it is now.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: layerlab explain layer\n          layerlab explain web --boxes")]
@@ -51,7 +54,7 @@ impl Explain {
             return ui.lines(&format!("{}\n{IN_GENERAL}\n", userland::explain(&preferences()?, layout.columns())?));
         }
         let unknown = match debugger::explain(first) {
-            Ok(found) => return Ok(ui.out().write_all(explained(&layout, &found).as_bytes())?),
+            Ok(found) => return Ok(ui.out().write_all(explained(&layout, &found, TRY).as_bytes())?),
             Err(error) => error,
         };
         // Without a home there are no containers, and the word is what is wrong.
