@@ -74,13 +74,16 @@ pub(crate) struct Outcome {
     pub(crate) is_last: bool,
 }
 
+/// Says of what was printed since Ctrl-C was pressed last, and of how often it was, whether it is time for the next.
+pub(crate) type IsTime<'t> = &'t dyn Fn(&str, usize) -> bool;
+
 /// What is done while a command runs.
 pub(crate) struct Typing<'t> {
     pub(crate) input: &'t str,
     /// Whether it is typed at a terminal, line by line as prompts ask for it.
     pub(crate) is_at_terminal: bool,
-    /// Says of what was printed since Ctrl-C was pressed last, and of how often it was, whether it is time for the next.
-    pub(crate) is_time_for_ctrl_c: Option<&'t dyn Fn(&str, usize) -> bool>,
+    /// When Ctrl-C is pressed, if it is.
+    pub(crate) is_time_for_ctrl_c: Option<IsTime<'t>>,
     pub(crate) patience: Duration,
     pub(crate) interrupt: &'t Interrupt,
 }
