@@ -9,8 +9,10 @@
 //! Left out is what is not a message: the terminal of `run -t`, which belongs to the program in the container, and what another
 //! program reads: a document ([`Screen::document`]), and bytes in a pipe or a file ([`Screen::bytes`]).
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::frame::Scene;
@@ -243,7 +245,8 @@ fn size_of(stream: &impl AsFd) -> Option<Size> {
 }
 
 fn is_pipe(stream: &impl AsFd) -> bool {
-    rustix::fs::fstat(stream).is_ok_and(|status| rustix::fs::FileType::from_raw_mode(status.st_mode).is_fifo())
+    let copy = stream.as_fd().try_clone_to_owned();
+    copy.and_then(|copy| File::from(copy).metadata()).is_ok_and(|about| about.file_type().is_fifo())
 }
 
 /// How wide a block is laid out. It is asked for each block, since a terminal may be made larger or smaller at any time.
