@@ -129,8 +129,9 @@ fn explained(keyword: &str) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_layerlab")).args(["explain", keyword]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut parts = text.trim_end().split("\n\n").skip(1).map(str::to_owned);
-    let parts = (parts.next().unwrap(), parts.next().unwrap());
-    (parts.0, parts.1.trim().to_owned())
+    let (about, try_it) = (parts.next().unwrap(), parts.next().unwrap());
+    let (_, example) = try_it.split_once("`: ").unwrap();
+    (about, example.to_owned())
 }
 
 /// The flags that the parser knows, as it says itself of one that it does not know.
