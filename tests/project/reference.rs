@@ -130,8 +130,8 @@ fn explained(keyword: &str) -> (String, String) {
     let text = String::from_utf8(output.stdout).unwrap();
     let mut parts = text.trim_end().split("\n\n").skip(1).map(str::to_owned);
     let (about, try_it) = (parts.next().unwrap(), parts.next().unwrap());
-    let (_, example) = try_it.split_once("`: ").unwrap();
-    (about, example.to_owned())
+    let (_, example) = try_it.split_once(":\n").unwrap();
+    (about, example.trim().to_owned())
 }
 
 /// The flags that the parser knows, as it says itself of one that it does not know.

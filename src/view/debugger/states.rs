@@ -104,7 +104,7 @@ pub(crate) fn env(layout: &Layout, variables: &[Variable]) -> String {
 /// What an instruction or a word means, and behind `try_it` what shows it at the debugger's prompt.
 pub(crate) fn explained(layout: &Layout, explained: &Explained, try_it: &str) -> String {
     let Explained { syntax, text, example, notes, .. } = explained;
-    let mut page = layout.fill(&format!("{syntax}\n\n{text}\n\n{try_it}: {example}\n"));
+    let mut page = layout.fill(&format!("{syntax}\n\n{text}\n\n{try_it}:\n  {example}\n"));
     if !notes.is_empty() {
         page.push_str("\nIn this step:\n");
         page.extend(notes.iter().map(|note| layout.hang("  - ", &line(note))));
