@@ -119,6 +119,28 @@ fn a_learner_agrees_once_for_each_commit() {
     assert_eq!(courses.count(), 1);
 }
 
+#[test]
+fn lessons_of_a_repository_are_proven_once_that_is_agreed_to() {
+    let server = Repositories::start();
+    course(&server);
+    let place = Place::new("");
+    let address = format!("http://{}/course.git#main:packs/first", server.host());
+    let run = |arguments: &str| {
+        let output = place.command(&format!("lesson {arguments}")).env("LAYERLAB_PULL", "missing").output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for word in ["check", "test"] {
+        let (code, said) = run(&format!("{word} {address}"));
+        assert!(code == Some(1) && said.contains("you have not agreed to that"), "{said}");
+    }
+    let (code, said) = run(&format!("test --trust {address}"));
+    assert!(code == Some(0) && said.contains("/packs/first/01-own/lesson.md: 1 command"), "{said}");
+    let (code, said) = run(&format!("check {address}"));
+    assert!(code == Some(1) && said.contains("proven   transcript: prints what is shown"), "{said}");
+    assert!(!said.contains("agreed"), "what is lacking is only what the lesson clears up: {said}");
+}
+
 /// Makes a repository whose tree has one folder of this name, as no checkout would have it.
 fn with_name(server: &Repositories, repository: &str, name: &str) {
     server.make_with(repository, &[("inner/lesson.md", LESSON)]);

@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::packs::Places;
 use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
@@ -30,9 +31,8 @@ use crate::view::proofs;
     after_help = "A folder without a lesson.md is a pack: all lessons in the folders within it.\n\nThe commands of a lesson are run as you, and can do what you can do: read a lesson that is not yours first."
 )]
 pub(crate) struct Check {
-    /// Lessons, their folders, or folders of lessons (default: the current folder)
-    #[arg(value_name = "FOLDER|FILE")]
-    places: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -45,13 +45,13 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
+        let places = self.places.pages(home, ui)?;
         let interrupt = Interrupt::new()
             .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
         interrupts::catch(&interrupt);
         let limits = preferences()?.limits;
-        let pages = reading::pages(&self.places)?;
-        let pages = pages.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
+        let pages = places.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);
         let options = lesson::Options { with: Vec::new(), patience, purpose: Purpose::Prove, interrupt };
         let on_pages = Mutex::new(OnPages::default());

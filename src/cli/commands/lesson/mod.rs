@@ -40,8 +40,8 @@ impl Lesson {
     pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
         match &self.command {
             Command::New(command) => command.run(ui),
-            Command::Check(command) => command.run(ui),
-            Command::Test(command) => command.run(ui),
+            Command::Check(command) => command.run(home, ui),
+            Command::Test(command) => command.run(home, ui),
             Command::Grade(command) => command.run(home, ui),
         }
     }

@@ -1,4 +1,4 @@
-//! `--pack`: the folder or the repository that lessons come from, and the question whether their commands may be run.
+//! `--pack`, and the places of other commands: the folder or the repository that lessons come from, and the question whether their commands may be run.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::reading;
 use crate::cli::failure::Failure;
+use crate::cli::open_world;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::git::{self, Source, Submodules};
@@ -29,13 +31,48 @@ pub(super) struct PackOptions {
     trust: bool,
 }
 
+/// The lessons that a command is about.
+#[derive(Debug, Args)]
+pub(super) struct Places {
+    /// Lessons, their folders, folders of lessons, or git repositories of them (default: the current folder)
+    #[arg(value_name = "FOLDER|FILE|URL")]
+    places: Vec<PathBuf>,
+    /// Agree that the commands of repositories run as you, without being asked
+    #[arg(long)]
+    trust: bool,
+}
+
+impl Places {
+    /// The pages, those of repositories after the user has agreed.
+    pub(super) fn pages(&self, home: Option<&Path>, ui: &Ui) -> Result<Vec<PathBuf>, Failure> {
+        let mut places = Vec::new();
+        for place in &self.places {
+            if !is_address(place) {
+                places.push(place.clone());
+                continue;
+            }
+            let world = open_world(home)?;
+            let options = PackOptions { pack: Some(place.clone()), trust: self.trust };
+            let pack = options.find(&world, ui)?;
+            options.agree(world.home().root(), pack.as_ref(), ui)?;
+            places.extend(pack.map(|pack| pack.folder));
+        }
+        reading::pages(&places)
+    }
+}
+
+/// Whether a text is an address, and not a path.
+fn is_address(text: &Path) -> bool {
+    text.to_str().is_some_and(|text| git::is_repository(text) || text.contains("://")) && !text.exists()
+}
+
 impl PackOptions {
     /// The pack, on this machine.
     pub(super) fn find(&self, world: &Arc<World>, ui: &Ui) -> Result<Option<Pack>, Failure> {
         let Some(pack) = &self.pack else { return Ok(None) };
         match pack.to_str() {
-            Some(text) if git::is_repository(text) && !pack.exists() => Ok(Some(fetch(world, ui, text)?)),
-            Some(text) if text.contains("://") && !pack.exists() => {
+            Some(text) if is_address(pack) && git::is_repository(text) => Ok(Some(fetch(world, ui, text)?)),
+            Some(text) if is_address(pack) => {
                 let message =
                     format!("`{}` is not the address of a repository", shown::line(&git::without_password(text)));
                 Err(Diagnostic::error(message)

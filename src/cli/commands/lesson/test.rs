@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::packs::Places;
 use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
@@ -25,9 +26,8 @@ use crate::view::drift;
 #[derive(Debug, Args)]
 #[command(after_help = "The commands of a lesson are run as you, and can do what you can do.")]
 pub(crate) struct Test {
-    /// Lessons, their folders, or folders of lessons (default: the current folder)
-    #[arg(value_name = "FOLDER|FILE")]
-    places: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
     /// How long a command may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -37,13 +37,14 @@ pub(crate) struct Test {
 }
 
 impl Test {
-    pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
+        let places = self.places.pages(home, ui)?;
         let interrupt = Interrupt::new()
             .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
         interrupts::catch(&interrupt);
         let limits = preferences()?.limits;
         let mut pages = Vec::new();
-        for path in reading::pages(&self.places)? {
+        for path in places {
             let source = reading::text(&path, &limits)?;
             pages.push(Page::parse(&source.name, &source.text)?);
         }
