@@ -9,8 +9,9 @@
 //! Nothing of the learner's is lost silently: a folder that is to become fresh again is put aside where it has anything in it that is not
 //! the lesson's.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,7 +54,8 @@ impl Desk {
             Err(std::fs::TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
         }
         let aside = if is_new { put_aside(lesson, work)? } else { None };
-        let is_bare = !work.exists();
+        // One that was never opened to the end may be there, without its files.
+        let is_bare = is_new || !work.exists();
         let mut room = Room::kept(root, work)?;
         lesson.furnish(&mut room, is_bare)?;
         settle(&room);
@@ -106,7 +108,7 @@ impl Desk {
         } else {
             None
         };
-        std::fs::write(&path, text).map_err(Error::io("write", &path))?;
+        replace(&path, text).map_err(Error::io("write", &path))?;
         Ok(kept)
     }
 
@@ -118,6 +120,12 @@ impl Desk {
     pub(crate) fn reset(&mut self, lesson: &Lesson) -> Result<Option<PathBuf>, Error> {
         let work = self.work().to_owned();
         self.room.close_shell();
+        // First: nothing may count as done whose images are gone.
+        let path = self.root.join("progress.json");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+            Ok(()) | Err(_) => {}
+        }
         self.room.empty();
         leftovers::end(&self.root.join("home"));
         for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
@@ -126,11 +134,6 @@ impl Desk {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
                 Ok(()) | Err(_) => {}
             }
-        }
-        let path = self.root.join("progress.json");
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
-            Ok(()) | Err(_) => {}
         }
         let aside = put_aside(lesson, &work)?;
         if work.exists() {
@@ -173,4 +176,16 @@ fn free(path: &Path) -> PathBuf {
     let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
     let mut paths = std::iter::once(path.to_owned()).chain(numbered);
     paths.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| path.to_owned())
+}
+
+/// Writes a file of the learner's as a whole or not at all. Where a link stands, the file takes its place: nothing outside of the folder
+/// changes.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".layerlab-").tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    let modes = path.symlink_metadata().ok().filter(|found| found.is_file()).map_or(0o644, |found| found.mode());
+    file.as_file().set_permissions(Permissions::from_mode(modes & 0o777))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

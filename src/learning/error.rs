@@ -24,7 +24,7 @@ pub(crate) enum Error {
     Layer(#[from] layer::Error),
     #[error("commit {commit} has a file `{}`: its name can't be shown", shown::line(path))]
     NoName { commit: String, path: String },
-    #[error("`{0}` is no UTF-8 text")]
+    #[error("`{0}` is not UTF-8 text")]
     NotText(String),
     #[error("there is no lesson in `{}`", .0.display())]
     NoLessons(PathBuf),
@@ -32,6 +32,8 @@ pub(crate) enum Error {
     NoSuchLesson { wanted: String, meant: Option<String> },
     #[error("`{}` is damaged: {source}", path.display())]
     Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("`{}` is not empty", .0.display())]
+    NotEmpty(PathBuf),
     #[error("the lesson `{0}` is open in another terminal")]
     Busy(String),
 }
@@ -53,6 +55,7 @@ impl Explained for Error {
             Error::Store(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::NoName { .. } => Some("the pack needs names without control characters, in UTF-8".to_owned()),
+            Error::NotEmpty(_) => Some("name a new folder, or an empty one: the lesson's files go there".to_owned()),
             Error::NotText(_) => Some("save it as UTF-8".to_owned()),
             Error::NoLessons(_) => Some("a lesson is a folder `NN-name` with a file `lesson.md` in it".to_owned()),
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),

@@ -7,6 +7,8 @@ use crate::lesson::{plain, typed_at_prompt};
 
 /// The most of an output that is kept, in bytes: a page shows no more.
 const MOST_OUTPUT: usize = 16 << 20;
+/// A line that is longer is shown before it ends, in bytes.
+const LONGEST_LINE: usize = 64 << 10;
 /// No line is looked at any further, in columns.
 const WIDEST: usize = 1000;
 /// What the debugger's prompt begins with.
@@ -65,6 +67,9 @@ impl Held {
         }
         let line = if from == Manner::Terminal { &mut self.line } else { &mut self.piped };
         line.extend_from_slice(rest);
+        if line.len() > LONGEST_LINE {
+            (onlooker.show)(&std::mem::take(line), from)?;
+        }
         let may_be_prompt = asks == Asks::Awaited && !self.is_open;
         if from == Manner::Terminal && !self.line.is_empty() && !(may_be_prompt && begins_as_prompt(&seen(&self.line)))
         {

@@ -10,6 +10,7 @@
 //! password. `registries.toml` in the home of the page leads there.
 
 use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -59,6 +60,8 @@ impl Hub {
         let mut serve = Command::new("sh");
         serve.args(["-c", GUARD]).arg(program).arg("--home").arg(home);
         serve.args(["serve", "--writable", "--addr", "127.0.0.1:0"]);
+        // Ctrl-C is for the command of the page: it must end neither the guard nor, by it, the registry.
+        serve.process_group(0);
         let mut server = serve.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(server.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut greeting = String::new();

@@ -232,6 +232,12 @@ impl Room {
         Ok(())
     }
 
+    /// The next `edit` of the debugger is the learner's own.
+    pub(crate) fn forget_edit(&self) {
+        // There is none after an `edit` that was made.
+        let _ = std::fs::remove_file(self.path("control/edited"));
+    }
+
     /// Types a command.
     pub(crate) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
         let mut shell = match self.shell.take() {

@@ -161,8 +161,8 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
     let (palette, columns) = (tutor.palette, tutor.columns());
     let (role, mark, text) = match chosen {
         Some(chosen) if chosen.is_right => (Role::Good, "✓", format!("As you said: {}", chosen.text)),
-        Some(chosen) => (Role::Notice, "·", format!("So it is: {} (You said: {})", right.text, chosen.text)),
-        None => (Role::Notice, "·", format!("So it is: {}", right.text)),
+        Some(chosen) => (Role::Notice, "·", format!("The answer is: {} (You said: {})", right.text, chosen.text)),
+        None => (Role::Notice, "·", format!("The answer is: {}", right.text)),
     };
     tutor.gap()?;
     tutor.show(&text::noted(role, mark, &text, palette, columns))
@@ -171,7 +171,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
 /// The lesson is over.
 fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     tutor.notebook.change(|progress| progress.is_finished = true)?;
-    tutor.say(Role::Good, "✓", "This was the lesson.")?;
+    tutor.say(Role::Good, "✓", "That was the lesson.")?;
     let questions: Vec<_> = tutor
         .walk
         .stops

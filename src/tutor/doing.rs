@@ -101,11 +101,17 @@ fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Error> {
         let desk = tutor.desk();
         let text = desk.changed(file.as_ref(), change);
         // One that does not fit was made already.
-        let text = text.or_else(|| std::fs::read_to_string(desk.work().join(file)).ok()).unwrap_or_default();
-        desk.room.prepare_editor(&text).map_err(Error::Console)?;
+        let text = text.or_else(|| std::fs::read_to_string(desk.work().join(file)).ok());
+        // Where there is none, the editor opens for the learner.
+        if let Some(text) = text {
+            desk.room.prepare_editor(&text).map_err(Error::Console)?;
+        }
     }
     let typed = tutor.notebook.look(|progress| progress.digests.as_printed(&line.typed));
-    let seen = tutor.console(true, |console, onlooker| console.type_line(&typed, onlooker))?;
+    let seen = tutor.console(true, |console, onlooker| console.type_line(&typed, onlooker));
+    // An `edit` that never came to the editor must not change the file of the next one.
+    tutor.desk().room.forget_edit();
+    let seen = seen?;
     arrived(tutor, &seen, Manner::Terminal)?;
     judge(tutor, line, &seen, Manner::Terminal)?;
     Ok(true)
@@ -242,8 +248,14 @@ fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
         return Ok(true);
     }
     let text = match edit.is_change {
-        true => tutor.desk().changed(edit.file.path(), &edit.lines).unwrap_or_default(),
-        false => whole(edit),
+        true => tutor.desk().changed(edit.file.path(), &edit.lines),
+        false => Some(whole(edit)),
+    };
+    let Some(text) = text else {
+        let name = crate::shown::line(&edit.file.path().display().to_string()).into_owned();
+        let said = format!("{name} is not as this page expects it. Change it yourself, and type `next`.");
+        tutor.say(Role::Bad, "✗", &said)?;
+        return Ok(false);
     };
     let kept = tutor.desk().write(&edit.file, &text, !edit.is_change)?;
     let name = crate::shown::line(&edit.file.path().display().to_string()).into_owned();

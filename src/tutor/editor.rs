@@ -70,8 +70,9 @@ impl Lines for Person {
                 Next::Interrupted | Next::End => return Ok(Next::Interrupted),
             }
         }
-        // What a terminal would act on is not kept: the history is shown again as it is.
-        if !line.trim().is_empty() && !line.contains(shown::is_harmful) {
+        // A password is not kept, and neither is what a terminal would act on: the history is shown again as it is.
+        let is_secret = prompt.to_lowercase().contains("password");
+        if !is_secret && !line.trim().is_empty() && !line.contains(shown::is_harmful) {
             let _ = self.editor.add_history_entry(&line);
             let _ = self.editor.append_history(&self.history);
         }

@@ -83,6 +83,11 @@ impl<'t> Tutor<'t> {
         let kept = notebook.look(|progress| progress.folder.clone());
         let is_new = kept.is_none();
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        if let Some(folder) = folder.as_ref().filter(|_| is_new)
+            && std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+        {
+            return Err(crate::learning::Error::NotEmpty(folder.clone()).into());
+        }
         let work = folder.map(absolute).or(kept).unwrap_or_else(|| absolute(shelf.usual_folder(&lesson.name)));
         let (desk, aside) = Desk::open(&shelf.place(&lesson.name), lesson, &work, is_new)?;
         notebook.change(|progress| progress.folder = Some(work))?;

@@ -25,7 +25,10 @@ enum Flow {
 /// Only where lines can't be read or nothing can be written any more, and what the file system says of the learner's place.
 pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     welcome(tutor)?;
-    arriving::arrive_with(tutor, tutor.at, Extent::Whole)?;
+    match arriving::arrive_with(tutor, tutor.at, Extent::Whole) {
+        Err(error) if error.is_interrupt() && !tutor.interrupt.is_for_good() => {}
+        arrived => drop(arrived?),
+    }
     loop {
         let prompt = tutor.prompt();
         let interrupt = tutor.interrupt.clone();
@@ -210,7 +213,7 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         );
         shown.push_str(&page::page(&text, palette, columns));
     } else {
-        let text = format!("You go on where you left. Your files for this lesson are in `{folder}`.");
+        let text = format!("You go on where you left off. Your files for this lesson are in `{folder}`.");
         shown.push_str(&page::page(&text, palette, columns));
     }
     if let Some(aside) = tutor.aside.take() {

@@ -26,7 +26,7 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     }
     let folder = homely(tutor.desk().work());
     let text = format!(
-        "Type commands here, or edit the files in {folder}. It is noticed when the task is done. `hint` helps, `check` says what is missing."
+        "Type commands here, or edit the files in {folder}. The lesson notices when the task is done. `hint` helps, `check` says what is missing."
     );
     for line in crate::view::table::hang("", &text, tutor.columns()).lines() {
         let line = tutor.palette.paint(Role::Faint, line);
@@ -152,13 +152,17 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 
 /// Asks something that is to be meant.
 pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
+    // A script's lines show no prompt.
+    if !tutor.lines.is_interactive() {
+        tutor.show(question)?;
+    }
     let answer = match tutor.lines.next(question, false).map_err(Error::Input)? {
         Next::Line(answer) => answer,
         Next::Interrupted | Next::End => String::new(),
     };
     tutor.note_typed();
     if !tutor.lines.is_interactive() {
-        tutor.show(&format!("{question}{}\n", crate::shown::line(&answer)))?;
+        tutor.show(&format!("{}\n", crate::shown::line(&answer)))?;
     }
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
