@@ -25,7 +25,7 @@ fn pods_of_a_class_have_no_rights() {
     let objects: Vec<&str> = manifest.split("\n---\n").collect();
     assert_eq!(objects.len(), 8, "{manifest}");
     assert!(!manifest.contains("${"), "{manifest}");
-    assert_eq!(manifest.matches("namespace: class-2\n").count(), 7);
+    assert_eq!(manifest.matches("namespace: \"class-2\"\n").count(), 7);
     let pods: Vec<&&str> = objects.iter().filter(|object| object.contains("containers:")).collect();
     assert_eq!(pods.len(), 2);
     for pod in pods {

@@ -187,7 +187,7 @@ fn whoever_does_what_the_pages_say_gets_through_every_lesson() {
             let shown = learn(&place, &name, &walk.iter().map(String::as_str).collect::<Vec<_>>());
             let context = || format!("{role:?} {name}:\n{shown}");
             assert_eq!(shown.matches("✓ Done.").count(), tasks, "{}", context());
-            assert!(shown.contains("✓ This was the lesson."), "{}", context());
+            assert!(shown.contains("✓ That was the lesson."), "{}", context());
             assert!(!shown.contains("The page shows something else") && !shown.contains("\n✗ "), "{}", context());
             assert_eq!(progress(&place, &name)["is_finished"], true, "{}", context());
             let said = learn(&place, &format!("reset --force {name}"), &[]);
@@ -327,7 +327,7 @@ fn a_saved_file_completes_a_task_without_a_key() {
     place.write("../home/layerlab-lessons/pack/01-own/made", "yes\n");
     screen.wait_for("✓ Done.");
     screen.type_keys("\r");
-    screen.wait_for("✓ This was the lesson.");
+    screen.wait_for("✓ That was the lesson.");
     screen.type_keys("\r");
     assert_eq!(screen.end().0, Some(0));
 }
