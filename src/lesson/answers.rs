@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(compared("*hit|miss", "3 miss"), Likeness::IsWrong(1));
         assert_eq!(compared("hit|*miss", "3 miss"), Likeness::Right("miss".to_owned()));
         assert_eq!(compared("one: that was stable|*two", "one"), Likeness::IsWrong(0));
-        assert_eq!(compared("*a `file`|no such file", "cat: no such file"), Likeness::Right("file".to_owned()));
+        assert_eq!(compared("*a `file`|no such file", "cat: no such file"), Likeness::Wrong("such".to_owned(), 1));
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Shell {
         let mut terminal = typing.is_at_terminal.then(|| Terminal::open(typing.input)).transpose()?;
         let device = terminal.as_ref().map(|terminal| terminal.device.display().to_string()).unwrap_or_default();
         let _ = writeln!(self.requests, "{device}");
-        let deadline = Instant::now() + typing.patience;
+        // More is no limit.
+        let deadline = Instant::now() + typing.patience.min(Duration::from_secs(u32::MAX.into()));
         let mut output = Vec::new();
         let (mut pressed, mut since) = (0, 0);
         loop {
