@@ -21,7 +21,7 @@ fn student(files: &str) -> Place {
 /// The grade of a student's folder, which is `work/student`.
 fn graded(place: &Place, check: &str) -> String {
     place.write("lesson.md", &lesson("exercise", check));
-    filter(&place.run("lesson grade lesson.md --work student --timeout 20"))
+    filter(&place.run("lesson grade lesson.md --work student --timeout 120"))
 }
 
 #[test]
