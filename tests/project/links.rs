@@ -52,9 +52,15 @@ fn text(path: &Path) -> String {
     let mut whole = String::new();
     for line in text.lines() {
         let included = line.strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
-        match included.filter(|included| included.ends_with(".md")) {
-            Some(included) => whole.push_str(&self::text(&path.parent().unwrap().join(included))),
-            None => whole.push_str(line),
+        // A lesson is included in two parts: its first line, `lesson.md:1`, and the rest, `lesson.md:2:`.
+        let (name, part) = included.map_or(("", ""), |included| included.split_once(':').unwrap_or((included, "")));
+        let included = || self::text(&path.parent().unwrap().join(name));
+        match part {
+            _ if !name.ends_with(".md") => whole.push_str(line),
+            "" => whole.push_str(&included()),
+            "1" => whole.push_str(included().lines().next().unwrap()),
+            "2:" => whole.push_str(included().split_once('\n').unwrap().1),
+            _ => panic!("{}: {line}", path.display()),
         }
         whole.push('\n');
     }
