@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 
+use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::progress::Interrupt;
 use crate::view::screen;
 
@@ -31,6 +33,17 @@ const NO_PASTE: &[u8] = b"\x1b[?2004l";
 pub(super) fn refuse_to_die_of_large_files() {
     // SAFETY: signal(2) with an action that runs no code.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+}
+
+/// The wish that Ctrl-C, SIGTERM and SIGHUP make from now on, for a command that works without a world.
+///
+/// # Errors
+/// No descriptor is free.
+pub(super) fn caught() -> Result<Interrupt, Diagnostic> {
+    let interrupt = Interrupt::new()
+        .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
+    catch(&interrupt);
+    Ok(interrupt)
 }
 
 /// From now on Ctrl-C, SIGTERM and SIGHUP make this wish to stop instead of ending the program. What the caller has ignored, as a shell

@@ -150,6 +150,7 @@ fn seen(bytes: &[u8]) -> String {
                 cells[column] = letter;
                 column += 1;
             }
+            // Too far to the right to be a prompt.
             _ => {}
         }
     }

@@ -272,6 +272,7 @@ impl Maker {
                     self.is_for_readers = false;
                     continue;
                 }
+                // What the page says.
                 _ => {}
             }
             if self.is_for_readers {

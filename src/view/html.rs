@@ -12,6 +12,9 @@ use crate::shown;
 
 use super::base64::base64;
 
+/// What each page begins with.
+pub(crate) const DOCTYPE: &str = "<!DOCTYPE html>";
+
 /// The attributes of an element. A value that is a name or an address is to be one of ours.
 pub(crate) type Attributes<'a> = &'a [(&'static str, &'a str)];
 
@@ -31,7 +34,7 @@ impl Html {
         script: &'static str,
         body: impl FnOnce(&mut Html),
     ) -> Html {
-        let mut html = Html("<!DOCTYPE html>\n".to_owned());
+        let mut html = Html(format!("{DOCTYPE}\n"));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
             digest(style),

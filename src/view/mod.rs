@@ -18,7 +18,7 @@ pub(crate) mod drift;
 mod files;
 mod frame;
 pub(crate) mod grades;
-mod html;
+pub(crate) mod html;
 pub(crate) mod json;
 mod layers;
 pub(crate) mod layout;

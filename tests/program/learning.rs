@@ -343,3 +343,37 @@ fn nothing_runs_on_when_a_lesson_is_left() {
     let found = Command::new("pgrep").args(["-f", "^sleep 4321$"]).output().unwrap();
     assert!(found.stdout.is_empty());
 }
+
+#[test]
+fn a_folder_with_other_files_is_left_alone() {
+    let place = Place::new("//- project/main.c\nsource\n//- empty/\n");
+    let refused = learn(&place, "4 --folder project", &["quit"]);
+    assert_eq!(std::fs::read_to_string(place.path("project/main.c")).unwrap(), "source\n");
+    // An empty one gets the lesson's files.
+    learn(&place, "4 --folder empty", &["quit"]);
+    assert!(place.path("empty/Dockerfile").exists());
+    insta::assert_snapshot!(filter(&refused));
+}
+
+#[test]
+fn the_registry_of_a_lesson_outlives_ctrl_c_and_ends_with_the_lesson() {
+    let place = Place::new(
+        "//- pack/01-slow/lesson.md\n# Slow\n\n````exercise\nMake it.\n\n```check\n$ sleep 25; cat made\nyes\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > made\n```\n````\n//- pack/01-slow/hub/library/alpine/Dockerfile\nFROM scratch\nLABEL a=b\n",
+    );
+    let home = place.home().display().to_string();
+    let user = place.folder().join("home").display().to_string();
+    let variables = [("HOME", user.as_str()), ("LAYERLAB_HOME", home.as_str())];
+    let arguments = ["--color", "never", "learn", "--pack", "pack", "1"];
+    let mut screen = Screen::start((80, 24), &place.path(""), &arguments, &variables);
+    let served =
+        || Command::new("pgrep").args(["-f", &format!("{home}.* serve --writable")]).status().unwrap().success();
+    screen.wait_for("01-slow $ ");
+    screen.type_keys("check\r");
+    std::thread::sleep(Duration::from_millis(500));
+    screen.type_keys("\x03");
+    screen.wait_for("stopped");
+    assert!(served());
+    screen.type_keys("quit\r");
+    assert_eq!(screen.end().0, Some(0));
+    assert!(!served());
+}

@@ -272,11 +272,11 @@ fn a_report_on_a_full_disk_leaves_the_one_before() {
     let place = Place::new(&format!("//- ../tiny/\n{STAGES}"));
     let tiny = place.path("../tiny");
     nix::mount::mount(Some("tmpfs"), &tiny, Some("tmpfs"), nix::mount::MsFlags::empty(), Some("size=16k")).unwrap();
-    fs::write(tiny.join("out.html"), "the one before").unwrap();
+    fs::write(tiny.join("out.html"), "<!DOCTYPE html> the one before").unwrap();
     let said = place.run("build -q --report ../tiny/out.html .");
     let left = (names(&place, "../tiny"), fs::read_to_string(tiny.join("out.html")).unwrap());
     nix::mount::umount(&tiny).unwrap();
-    assert_eq!(left, (vec!["out.html".to_owned()], "the one before".to_owned()));
+    assert_eq!(left, (vec!["out.html".to_owned()], "<!DOCTYPE html> the one before".to_owned()));
     assert!(
         said.contains("error: the image is built, but its report was not written: can't write `../tiny/out.html`: "),
         "{said}"
@@ -287,8 +287,9 @@ fn a_report_on_a_full_disk_leaves_the_one_before() {
 
 #[test]
 fn a_build_that_is_stopped_has_no_report() {
-    let place =
-        Place::new("//- Dockerfile\nFROM layerlab/base\nRUN echo begun; sleep 1000\n//- ../out.html\nthe one before\n");
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nRUN echo begun; sleep 1000\n//- ../out.html\n<!DOCTYPE html> the one before\n",
+    );
     let mut command = place.command("build --report ../out.html .");
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -301,7 +302,7 @@ fn a_build_that_is_stopped_has_no_report() {
     assert!(said.contains("note: `../out.html` was not written: the build was stopped"), "{said}");
     assert_eq!(
         (output.status.code(), fs::read_to_string(place.path("../out.html")).unwrap()),
-        (Some(130), "the one before\n".to_owned())
+        (Some(130), "<!DOCTYPE html> the one before\n".to_owned())
     );
 }
 
@@ -320,4 +321,14 @@ fn a_build_that_is_killed_leaves_a_whole_report_or_none() {
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
         }
     }
+}
+
+#[test]
+fn what_is_no_page_is_not_replaced() {
+    let place = Place::new("//- Dockerfile\nFROM layerlab/base\n");
+    insta::assert_snapshot!(place.run("build --report Dockerfile ."));
+    assert_eq!(std::fs::read_to_string(place.path("Dockerfile")).unwrap(), "FROM layerlab/base\n");
+    // An earlier report is.
+    place.run("build --report out.html .");
+    assert!(place.run("build --report out.html .").contains("Report written"));
 }

@@ -305,3 +305,9 @@ fn wrong_predictions_and_empty_tasks_are_told() {
     let said: Vec<String> = pages.iter().map(|page| check(page)).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
+
+#[test]
+fn any_time_out_is_taken() {
+    let place = Place::new("//- page.md\n```console\n$ echo a\na\n```\n");
+    assert_eq!(place.run("verify --timeout 18446744073709551615 page.md"), "page.md: 1 command, all as shown\n");
+}

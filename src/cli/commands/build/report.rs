@@ -3,7 +3,8 @@
 //! Whether the file can be written is found out before anything is built. The page of a build that failed shows where; of one that was
 //! stopped by Ctrl-C there is none, and an earlier page stays.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,6 +16,7 @@ use crate::debugger::{Replacement, review};
 use crate::diagnostic::Diagnostic;
 use crate::machine::{Finished, Machine};
 use crate::shown;
+use crate::view::html;
 use crate::view::report::{self, Notes};
 use crate::view::units;
 use crate::world::World;
@@ -43,7 +45,19 @@ impl ReportOptions {
     /// Looks whether the file can be written, before anything happens.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.report {
-            Some(path) => Ok(Replacement::begin(path).map(drop)?),
+            Some(path) => {
+                Replacement::begin(path)?;
+                if is_something_else(path) {
+                    let message = format!(
+                        "`{}` is there already, and is not an HTML page",
+                        shown::line(&path.display().to_string())
+                    );
+                    return Err(Diagnostic::error(message)
+                        .hint("name another file for the report: this one would be lost")
+                        .into());
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -79,6 +93,13 @@ impl ReportOptions {
         }
         Ok(())
     }
+}
+
+/// Whether a file holds what no report was: a Dockerfile, say, that was named by mistake.
+fn is_something_else(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(html::DOCTYPE.len() as u64).read_to_end(&mut beginning));
+    read.is_ok() && !beginning.is_empty() && !beginning.eq_ignore_ascii_case(html::DOCTYPE.as_bytes())
 }
 
 /// Whether COPY would see a file.

@@ -14,11 +14,8 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
-use crate::errno;
 use crate::lesson::{self, Mistake, OnPages, Page, Proof, Purpose};
 use crate::limits::Limits;
-use crate::progress::Interrupt;
 use crate::view::proofs;
 
 /// Prove all that lessons claim.
@@ -47,9 +44,7 @@ pub(crate) struct Check {
 impl Check {
     pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
         let places = self.places.pages(home, ui)?;
-        let interrupt = Interrupt::new()
-            .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
-        interrupts::catch(&interrupt);
+        let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
         let pages = places.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);

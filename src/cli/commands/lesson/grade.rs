@@ -11,11 +11,8 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
-use crate::diagnostic::Diagnostic;
-use crate::errno;
 use crate::lesson::{self, Grader, LESSON, Page};
 use crate::oci::Digest;
-use crate::progress::Interrupt;
 use crate::store::Home;
 use crate::view::grades;
 
@@ -55,9 +52,7 @@ enum Required {
 
 impl Grade {
     pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
-        let interrupt = Interrupt::new()
-            .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
-        interrupts::catch(&interrupt);
+        let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
         let lesson = self.lesson.clone().unwrap_or_else(|| LESSON.into());
         let path = if lesson.is_dir() { lesson.join(LESSON) } else { lesson };

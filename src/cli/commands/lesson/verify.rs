@@ -17,7 +17,6 @@ use crate::diagnostic::Diagnostic;
 use crate::errno;
 use crate::lesson::{self, OnPages, Page, Purpose, Replay};
 use crate::limits::Limits;
-use crate::progress::Interrupt;
 use crate::view::drift;
 
 /// Run the commands of Markdown tutorials, and compare what they print with what the pages show.
@@ -47,10 +46,13 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
+    /// These pages, each in a copy of its own folder, as they are.
+    pub(super) fn of(files: Vec<PathBuf>, timeout: u64, jobs: Option<NonZeroUsize>) -> Verify {
+        Verify { files, update: false, with: Vec::new(), timeout, jobs }
+    }
+
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
-        let interrupt = Interrupt::new()
-            .map_err(|error| Diagnostic::error(format!("can't wait for Ctrl-C: {}", errno::describe(&error))))?;
-        interrupts::catch(&interrupt);
+        let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
         let pages = self.files.iter().map(|file| read(file, &limits)).collect::<Result<Vec<Page>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);
