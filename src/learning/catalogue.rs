@@ -113,9 +113,9 @@ impl Lesson {
     fn read(name: &str, page: &str, text: &[u8], source: Source) -> Result<Lesson, Error> {
         let text = std::str::from_utf8(text).map_err(|_| Error::NotText(page.to_owned()))?;
         let page = Page::parse(page, text)?;
-        let title = page.headings.iter().find(|heading| heading.is_title).map(|heading| heading.text.clone());
+        let title = page.title().unwrap_or(name).to_owned();
         let about = About::find(&page)?;
-        Ok(Lesson { name: name.to_owned(), title: title.unwrap_or_else(|| name.to_owned()), about, page, source })
+        Ok(Lesson { name: name.to_owned(), title, about, page, source })
     }
 
     /// The number that its name begins with.

@@ -72,8 +72,7 @@ impl Desk {
     /// # Errors
     /// What prevents a command from being run; Ctrl-C.
     pub(crate) fn check(&mut self, task: &Task, known: &Known, interrupt: &Interrupt) -> Result<Verdict, Error> {
-        let typing =
-            Typing { input: "", is_at_terminal: false, is_time_for_ctrl_c: None, patience: PATIENCE, interrupt };
+        let typing = Typing::nothing(PATIENCE, interrupt);
         let room = &mut self.room;
         let said = verdict(&task.checks, known, |command| room.run(command, &typing));
         self.room.close_shell();

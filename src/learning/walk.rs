@@ -20,14 +20,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::lesson::{ABOUT, Act, FileName, Mistake, PREDICTION, Page, Question, Run, TASKS, Task, acts};
-use crate::lesson::{is_session, typed_at_prompt};
+use crate::lesson::{Act, BlockKind, FileName, Mistake, Page, Question, Run, Task, acts, typed_at_prompt};
 
 /// Lines between which the text is not for a walk: in Markdown they are comments.
 const READING: &str = "<!-- reading -->";
 const END: &str = "<!-- end -->";
-/// A task without a recipe.
-const CHALLENGE: &str = "challenge";
 
 /// A lesson, stop by stop.
 #[derive(Debug)]
@@ -103,15 +100,22 @@ impl Walk {
         let mut at = usize::from(lines.first().is_some_and(|line| line.starts_with("# ")));
         let mut proofs: Vec<Kind> = Vec::new();
         for (number, block) in page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none()) {
-            let language = block.language.as_str();
-            let is_stop =
-                block.file.is_some() || language == PREDICTION || language == ABOUT || TASKS.contains(&language);
-            if !is_stop && !is_session(block) {
-                continue;
+            match (block.kind, &block.file) {
+                (
+                    BlockKind::About
+                    | BlockKind::Prediction
+                    | BlockKind::Exercise
+                    | BlockKind::Challenge
+                    | BlockKind::Session
+                    | BlockKind::File,
+                    _,
+                )
+                | (BlockKind::Change, Some(_)) => {}
+                // What is read is part of the text.
+                (BlockKind::Change, None) | (BlockKind::Check | BlockKind::Hint | BlockKind::Text, _) => continue,
             }
             maker.read(&lines[at..(block.line - 2).max(at)]);
             at = (block.line + block.lines.len()).min(lines.len());
-            let is_a_session = !is_stop;
             for kind in maker.parts.remove(&number).unwrap_or_default() {
                 match kind {
                     Part::Whole(Kind::Question(question), proof) => {
@@ -120,21 +124,16 @@ impl Walk {
                     }
                     Part::Whole(kind, _) => drop(maker.add(kind)),
                     Part::File(file) => {
-                        let (is_change, lines) = (language == "diff", block.lines.clone());
+                        let (is_change, lines) = (block.kind == BlockKind::Change, block.lines.clone());
                         maker.add(Kind::File(Edit { file, lines, is_change }));
                     }
                     Part::Line(mut line, is_input) => {
-                        line.edit = line
-                            .edit
-                            .take()
-                            .map(|(_, file)| file)
-                            .zip(change_before(page, number))
-                            .map(|(file, lines)| (lines, file));
+                        line.edit = line.edit.take().and_then(|(_, file)| Some((change_before(page, number)?, file)));
                         maker.add(if is_input { Kind::Input(line) } else { Kind::Command(line) });
                     }
                 }
             }
-            if is_a_session {
+            if block.kind == BlockKind::Session {
                 proofs.drain(..).for_each(|proof| drop(maker.add(proof)));
             }
         }
@@ -194,7 +193,7 @@ fn parts(page: &Page, acts: Vec<Act>) -> BTreeMap<usize, Vec<Part>> {
                 add(block, Part::Whole(Kind::Question(question), proof));
             }
             Act::Do { block, task, .. } => {
-                let is_challenge = page.blocks[block].language == CHALLENGE;
+                let is_challenge = page.blocks[block].kind == BlockKind::Challenge;
                 add(block, Part::Whole(Kind::Task { task, is_challenge }, Vec::new()));
             }
         }
@@ -222,7 +221,7 @@ fn lines(run: &Run) -> Vec<(usize, Line, bool)> {
                         .iter()
                         .find(|(_, file)| input.strip_prefix("edit ").is_some_and(|name| name.trim() == file));
                     // Which change it is, is said by the block before it.
-                    let edit = edited.map(|(_, file)| (Vec::new(), folder_of(run).join(file).display().to_string()));
+                    let edit = edited.map(|(_, file)| (Vec::new(), run.folder().join(file).display().to_string()));
                     lines.push((piece.block, line(input, edit), true));
                 }
                 (None, Some((_, line, _))) => line.expected.push(shown.clone()),
@@ -240,15 +239,10 @@ fn lines(run: &Run) -> Vec<(usize, Line, bool)> {
     lines
 }
 
-/// The folder that a command of the debugger is about.
-fn folder_of(run: &Run) -> std::path::PathBuf {
-    run.command.split_whitespace().next_back().unwrap_or(".").into()
-}
-
 /// The lines of the last change before a block that names no file: it is what the next `edit` does.
 fn change_before(page: &Page, number: usize) -> Option<Vec<String>> {
     let mut before = page.blocks[..number].iter().rev();
-    before.find(|block| block.language == "diff" && block.file.is_none()).map(|block| block.lines.clone())
+    before.find(|block| block.kind == BlockKind::Change && block.file.is_none()).map(|block| block.lines.clone())
 }
 
 /// Makes the stops.

@@ -8,10 +8,9 @@
 //! ```
 //! ````
 
+use super::kind::BlockKind;
 use super::page::{Mistake, Page};
 
-/// The language of the block.
-pub(crate) const ABOUT: &str = "lesson";
 const HINT: &str = "a lesson has the lines `clears up: ONE; ANOTHER` and `minutes: 20`";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ impl About {
     /// # Errors
     /// A second block; a line that is none of the two; one that is missing.
     pub(crate) fn find(page: &Page) -> Result<Option<About>, Mistake> {
-        let mut blocks = page.blocks.iter().enumerate().filter(|(_, block)| block.language == ABOUT);
+        let mut blocks = page.blocks.iter().enumerate().filter(|(_, block)| block.kind == BlockKind::About);
         let Some((number, _)) = blocks.next() else { return Ok(None) };
         match blocks.next() {
             Some((_, second)) => Err(page.mistake(second.line - 1, "a page is one lesson", "merge the two blocks")),

@@ -1,5 +1,6 @@
 //! What is found of a lesson: one thing that it claims, and whether that is proven.
 
+use super::kind::BlockKind;
 use super::page::Mistake;
 
 /// What something is found of.
@@ -55,13 +56,19 @@ pub(crate) struct Finding {
 }
 
 impl Subject {
-    /// What a block of this language is.
-    pub(super) fn of(language: &str) -> Option<Subject> {
-        match language {
-            "predict" => Some(Subject::Prediction),
-            "exercise" => Some(Subject::Exercise),
-            "challenge" => Some(Subject::Challenge),
-            _ => None,
+    /// What something is found of in a block of this kind, if it is a subject of its own.
+    pub(super) fn of(kind: BlockKind) -> Option<Subject> {
+        match kind {
+            BlockKind::Prediction => Some(Subject::Prediction),
+            BlockKind::Exercise => Some(Subject::Exercise),
+            BlockKind::Challenge => Some(Subject::Challenge),
+            BlockKind::About
+            | BlockKind::Check
+            | BlockKind::Hint
+            | BlockKind::Change
+            | BlockKind::Session
+            | BlockKind::File
+            | BlockKind::Text => None,
         }
     }
 

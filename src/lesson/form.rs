@@ -5,10 +5,10 @@
 
 use super::about::About;
 use super::finding::{Finding, Subject};
-use super::page::{PREDICTION, Page, TASKS};
+use super::kind::BlockKind;
+use super::page::{Block, Page};
 use super::question::{Answer, Question};
 use super::script::{self, FileName};
-use super::session;
 use super::task::Task;
 use super::{LESSON, PAGE, folder_of};
 use crate::context::Context;
@@ -20,10 +20,8 @@ use crate::shown;
 use crate::tree::TreePath;
 use std::path::Path;
 
-/// The languages of blocks that mean something in a page, beside those of sessions.
-const MEANT: [&str; 7] = ["lesson", PREDICTION, TASKS[0], TASKS[1], "check", "hint", "diff"];
-/// Languages that are near to one of those and mean nothing here.
-const OTHERS: [&str; 3] = ["diff", "text", "less"];
+/// Languages that are near to one that means something, and mean nothing here.
+const OTHERS: [&str; 2] = ["text", "less"];
 /// The most characters that are shown of something in a page.
 const MOST_SHOWN: usize = 60;
 /// The most findings of one kind on a page.
@@ -68,7 +66,7 @@ pub(super) fn form(page: &Page, limits: &Limits) -> Form {
 impl Form {
     /// The title, and what the lesson says of itself.
     fn add_head(&mut self, page: &Page) {
-        if !page.headings.first().is_some_and(|heading| heading.is_title) {
+        if page.title().is_none() {
             let hint = "begin the page with a line `# Title`";
             self.findings.push(Finding::fault(Subject::Page, 1, "this lesson has no title", hint));
         }
@@ -86,7 +84,7 @@ impl Form {
     /// A prediction or a task.
     fn add_block(&mut self, page: &Page, number: usize) {
         let block = &page.blocks[number];
-        let Some(subject) = Subject::of(&block.language).filter(|_| block.within.is_none()) else { return };
+        let Some(subject) = Subject::of(block.kind).filter(|_| block.within.is_none()) else { return };
         let line = block.line - 1;
         if subject == Subject::Prediction {
             let question = script::proof(page, number).and_then(|_| Question::read(page, number));
@@ -125,28 +123,21 @@ fn harmful(page: &Page) -> Vec<Finding> {
 
 /// Blocks under a name that is nearly one, and blocks in a place where they mean nothing.
 fn misplaced(page: &Page) -> Vec<Finding> {
-    let finding = |block: &super::page::Block| {
+    let finding = |block: &Block| {
         let (name, line) = (block.language.as_str(), block.line - 1);
         let fault = |message: String, hint: &str| Some(Finding::fault(Subject::Page, line, message, hint));
-        let outer = block.within.map(|outer| page.blocks[outer].language.as_str());
-        let is_part = ["check", "hint"].contains(&name);
-        match outer {
-            None if is_part => {
+        match block.within {
+            None if matches!(block.kind, BlockKind::Check | BlockKind::Hint) => {
                 let hint = "fence the task with four backticks, so that it goes on behind this block";
                 fault(format!("this block `{name}` is in no task"), hint)
             }
-            Some(_) if Subject::of(name).is_some() => {
+            Some(_) if Subject::of(block.kind).is_some() => {
                 let hint = "a block with others in it begins and ends with more backticks than they do";
                 fault(format!("this block `{name}` is within another task"), hint)
             }
-            _ if MEANT.contains(&name)
-                || session::languages().any(|language| language == name)
-                || OTHERS.contains(&name) =>
-            {
-                None
-            }
-            _ => {
-                let likely = closest(name, MEANT.into_iter().chain(session::languages()))?;
+            Some(_) | None if BlockKind::languages().chain(OTHERS).any(|language| language == name) => None,
+            Some(_) | None => {
+                let likely = closest(name, BlockKind::languages())?;
                 let name = limited(name);
                 fault(format!("no block is called `{name}`"), &format!("did you mean `{likely}`?"))
             }
@@ -180,10 +171,10 @@ fn files(page: &Page, limits: &Limits) -> Vec<Finding> {
     };
     let mut shown: Vec<FileName> = Vec::new();
     let mut findings = Vec::new();
-    for block in page.blocks.iter().filter(|block| block.within.is_none() && block.language != "diff") {
+    for block in page.blocks.iter().filter(|block| block.kind == BlockKind::File && block.within.is_none()) {
         let Some(name) = block.file.as_deref().and_then(FileName::new) else { continue };
         // Later blocks are what the file becomes.
-        if Subject::of(&block.language).is_some() || shown.contains(&name) {
+        if shown.contains(&name) {
             continue;
         }
         let path = folder.join(name.path());

@@ -144,7 +144,7 @@ impl Grader<'_> {
         let left_out = left_out.map_err(failed("can't copy", self.work))?;
         let mut tasks = Vec::new();
         for (number, block) in self.page.blocks.iter().enumerate() {
-            let Some(subject) = Subject::of(&block.language).filter(|subject| *subject != Subject::Prediction) else {
+            let Some(subject) = Subject::of(block.kind).filter(|subject| *subject != Subject::Prediction) else {
                 continue;
             };
             let task = Task::read(self.page, number)?;
@@ -153,7 +153,7 @@ impl Grader<'_> {
             let lack = desk.lack(&task).map_err(failed("can't check in", folder.path()))?;
             tasks.push(Graded { subject, line: block.line - 1, heading, points, lack });
         }
-        let title = self.page.headings.first().map(|heading| heading.text.clone()).unwrap_or_default();
+        let title = self.page.title().unwrap_or_default().to_owned();
         Ok(Grade { title, tasks, left_out })
     }
 }
@@ -223,10 +223,7 @@ impl Desk<'_> {
     }
 
     fn run(&self, shell: &mut Shell, command: &str) -> io::Result<Outcome> {
-        let Grader { patience, interrupt, .. } = self.grader;
-        let typing =
-            Typing { input: "", is_at_terminal: false, is_time_for_ctrl_c: None, patience: *patience, interrupt };
-        let mut outcome = shell.run(command, &typing)?;
+        let mut outcome = shell.run(command, &Typing::nothing(self.grader.patience, self.grader.interrupt))?;
         // A mistake in a command is one in its file, of which the page knows nothing.
         outcome.output = outcome.output.replace(&format!("{}: ", self.path("control/command").display()), "");
         Ok(outcome)

@@ -1,7 +1,7 @@
 //! Lessons and tutorials: Markdown whose command lines are run, so that what a page shows is what happens.
 //!
 //! ```text
-//! page.rs     a Markdown text → its fenced blocks
+//! page.rs     a Markdown text → its fenced blocks; kind.rs: what each of them means
 //! script.rs   blocks → acts: files to write, changes to make, commands to run
 //! session.rs  commands with what they print
 //! about.rs    what a lesson says of itself; question.rs: what it asks before something happens; task.rs: what is to be done
@@ -30,6 +30,7 @@ mod form;
 mod grading;
 mod handed_in;
 mod hub;
+mod kind;
 mod page;
 mod proving;
 mod question;
@@ -44,21 +45,22 @@ mod terminal;
 mod together;
 mod trouble;
 
-pub(crate) use about::{ABOUT, About};
+pub(crate) use about::About;
 pub(crate) use change::changed;
 pub(crate) use checking::{Gap, Verdict, verdict};
 pub(crate) use digests::{Known, OnPages};
 pub(crate) use finding::{Evidence, Finding, Standing, Subject};
 pub(crate) use fitting::{align, arranged, fits};
 pub(crate) use grading::{Grade, Graded, Grader, Lack, Why};
-pub(crate) use page::{Block, Mistake, PREDICTION, Page, TASKS};
+pub(crate) use kind::BlockKind;
+pub(crate) use page::{Block, Mistake, Page};
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
 pub(crate) use replay::{Error, Options, Purpose, Replay, replay};
 pub(crate) use room::{Error as RoomError, HUB, Room};
 pub(crate) use sample::write as write_sample;
 pub(crate) use script::{Act, FileName, acts};
-pub(crate) use session::{CTRL_C, Run, goes_on, is_session, typed_at_prompt};
+pub(crate) use session::{CTRL_C, Run, goes_on, typed_at_prompt};
 pub(crate) use shell::{End, Typing};
 pub(crate) use task::Task;
 pub(crate) use terminal::plain;

@@ -2,14 +2,18 @@
 //! within lists and quotations, and fenced by tildes.
 //!
 //! Left out: indented code, which has no language and is shown only.
+//!
+//! A page is read in time that grows with its size: others write them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-/// The languages of blocks that ask the learner something.
-pub(crate) const PREDICTION: &str = "predict";
-pub(crate) const TASKS: [&str; 2] = ["exercise", "challenge"];
+use super::kind::BlockKind;
+
+/// How deep blocks may be within one another. A task has commands in it; that it has no other task in it is said by [`super::form`].
+const DEEPEST: usize = 4;
 
 /// A text with the blocks that are in it.
 #[derive(Debug)]
@@ -37,17 +41,19 @@ pub(crate) struct Heading {
 pub(crate) struct Block {
     /// The first word after the fence, such as `console`; empty where there is none.
     pub(crate) language: String,
+    pub(crate) kind: BlockKind,
     /// The file that the fence names: ```` ```sh date.sh ````, `title="date.sh"` or `file=date.sh`.
     pub(crate) file: Option<String>,
     /// All that stands behind the language.
     pub(crate) details: String,
     /// The number of the first line of its text, from 1.
     pub(crate) line: usize,
-    /// What stands before each line, within a list or a quotation.
+    /// What stands before its fence, and before each further line: within a list or a quotation.
+    mark: String,
     margin: String,
     /// Its text, without the margin.
     pub(crate) lines: Vec<String>,
-    /// The number of the task that it is a part of.
+    /// The number of the prediction or task that it is a part of.
     pub(crate) within: Option<usize>,
 }
 
@@ -72,8 +78,15 @@ impl Page {
     /// Finds the blocks of a text.
     ///
     /// # Errors
-    /// A block that is not closed: the rest of the text would be in it.
+    /// A block that is not closed: the rest of the text would be in it. Blocks that are too deep within one another.
     pub(crate) fn parse(name: &str, text: &str) -> Result<Page, Mistake> {
+        Page::parse_within(name, text, 0)
+    }
+
+    /// Finds the blocks of a text that is itself so deep within blocks.
+    fn parse_within(name: &str, text: &str, depth: usize) -> Result<Page, Mistake> {
+        let ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end).collect();
+        let line_at = |place: usize| ends.partition_point(|end| *end < place) + 1;
         let mut blocks = Vec::new();
         let mut headings = Vec::new();
         let mut heading: Option<Heading> = None;
@@ -81,8 +94,8 @@ impl Page {
             let info = match event {
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => info,
                 Event::Start(Tag::Heading { level, .. }) => {
-                    let line = text[..range.start].matches('\n').count() + 1;
-                    heading = Some(Heading { line, is_title: level == HeadingLevel::H1, text: String::new() });
+                    let (line, is_title) = (line_at(range.start), level == HeadingLevel::H1);
+                    heading = Some(Heading { line, is_title, text: String::new() });
                     continue;
                 }
                 Event::End(TagEnd::Heading(_)) => {
@@ -97,9 +110,9 @@ impl Page {
                 }
                 _ => continue,
             };
-            let before = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
+            let line = line_at(range.start) + 1;
+            let before = line.checked_sub(3).map_or(0, |last| ends[last] + 1);
             let margin = &text[before..range.start];
-            let line = text[..range.start].matches('\n').count() + 2;
             let mut lines = text[range].lines();
             let opening = lines.next().unwrap_or_default();
             let mut lines: Vec<&str> = lines.collect();
@@ -113,18 +126,26 @@ impl Page {
             }
             let (language, file) = read_info(&info);
             let details = info.trim().strip_prefix(&language).unwrap_or_default().trim().to_owned();
-            let lines = lines.into_iter().map(|line| without(margin, line).to_owned()).collect();
-            let margin = below(margin);
-            blocks.push(Block { language, file, details, line, margin, lines, within: None });
-            let inner = parts(name, &blocks, blocks.len() - 1)?;
+            let lines: Vec<String> = lines.into_iter().map(|line| without(margin, line).to_owned()).collect();
+            let kind = BlockKind::of(&language, file.is_some(), &lines);
+            let (mark, margin) = (margin.to_owned(), below(margin));
+            blocks.push(Block { language, kind, file, details, line, mark, margin, lines, within: None });
+            let inner = parts(name, &blocks, blocks.len() - 1, depth)?;
             blocks.extend(inner);
         }
         Ok(Page { name: name.to_owned(), text: text.to_owned(), headings, blocks })
     }
 
-    /// The blocks that are parts of a task, with their numbers.
-    pub(crate) fn within(&self, task: usize) -> impl Iterator<Item = (usize, &Block)> {
-        self.blocks.iter().enumerate().filter(move |(_, block)| block.within == Some(task))
+    /// The heading of the highest level that it begins with.
+    pub(crate) fn title(&self) -> Option<&str> {
+        self.headings.first().filter(|heading| heading.is_title).map(|heading| heading.text.as_str())
+    }
+
+    /// The blocks that are parts of a prediction or a task, with their numbers.
+    pub(crate) fn within(&self, outer: usize) -> impl Iterator<Item = (usize, &Block)> {
+        let end = self.blocks[outer].line + self.blocks[outer].lines.len();
+        let inner = self.blocks.iter().enumerate().skip(outer + 1).take_while(move |(_, block)| block.line < end);
+        inner.filter(move |(_, block)| block.within == Some(outer))
     }
 
     /// The number of the innermost block that has a line in it, or on its first fence.
@@ -134,34 +155,47 @@ impl Page {
 
     /// The heading that a line stands below.
     pub(crate) fn heading_above(&self, line: usize) -> Option<&Heading> {
-        self.headings.iter().rfind(|heading| heading.line < line)
+        let above = self.headings.partition_point(|heading| heading.line < line);
+        self.headings[..above].last()
     }
 
-    /// The text with other lines in some of its blocks, by their numbers.
+    /// The text with other lines in some of its blocks, by their numbers. None of them is within another one.
     pub(crate) fn with(&self, changed: &BTreeMap<usize, Vec<String>>) -> String {
-        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
-        for (number, new) in changed.iter().rev() {
+        self.replaced(changed.iter().map(|(number, new)| {
             let block = &self.blocks[*number];
-            let new = new.iter().map(|line| format!("{}{line}", block.margin).trim_end().to_owned());
-            lines.splice(block.line - 1..block.line - 1 + block.lines.len(), new);
-        }
-        lines.join("\n") + "\n"
+            let new = new.iter().map(|line| format!("{}{line}", block.margin)).collect();
+            (block.line - 1..block.line - 1 + block.lines.len(), new)
+        }))
     }
 
-    /// The text with other lines in the place of some whole blocks, with their fences, by their numbers.
+    /// The text with other lines in the place of some whole blocks, with their fences, by their numbers. None of them is within another one.
     pub(crate) fn with_others(&self, others: &BTreeMap<usize, Vec<String>>) -> String {
-        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
-        for (number, new) in others.iter().rev() {
+        self.replaced(others.iter().map(|(number, new)| {
             let block = &self.blocks[*number];
-            let opening = block.line - 2;
             // The mark of a list stands before the first line.
-            let mark: String = lines[opening].chars().take(block.margin.chars().count()).collect();
-            let margins = std::iter::once(mark.as_str()).chain(std::iter::repeat(block.margin.as_str()));
-            let new: Vec<String> =
-                margins.zip(new).map(|(margin, line)| format!("{margin}{line}").trim_end().to_owned()).collect();
-            lines.splice(opening..opening + block.lines.len() + 2, new);
+            let margins = std::iter::once(&block.mark).chain(std::iter::repeat(&block.margin));
+            let new = margins.zip(new).map(|(margin, line)| format!("{margin}{line}")).collect();
+            (block.line - 2..block.line + block.lines.len(), new)
+        }))
+    }
+
+    /// The text with other lines in some places, which are in order and apart, as numbers of lines from 0.
+    fn replaced(&self, places: impl Iterator<Item = (Range<usize>, Vec<String>)>) -> String {
+        let mut text = String::with_capacity(self.text.len());
+        let mut add = |line: &str| {
+            text.push_str(line);
+            text.push('\n');
+        };
+        let mut lines = self.text.lines();
+        let mut at = 0;
+        for (place, new) in places {
+            lines.by_ref().take(place.start.saturating_sub(at)).for_each(&mut add);
+            new.iter().for_each(|line| add(line.trim_end()));
+            lines.by_ref().take(place.len()).for_each(drop);
+            at = place.end;
         }
-        lines.join("\n") + "\n"
+        lines.for_each(add);
+        text
     }
 
     /// A mistake at a line of this page.
@@ -170,30 +204,54 @@ impl Page {
     }
 }
 
-/// The blocks that a block has in it: a task is Markdown itself, and a prediction ends with the commands that prove it.
-fn parts(name: &str, blocks: &[Block], number: usize) -> Result<Vec<Block>, Mistake> {
+/// The blocks that a block has in it, itself so deep: a task is Markdown, and a prediction ends with the commands that prove it.
+fn parts(name: &str, blocks: &[Block], number: usize, depth: usize) -> Result<Vec<Block>, Mistake> {
     let block = &blocks[number];
-    if block.language == PREDICTION {
-        let Some(first) = block.lines.iter().position(|line| line.starts_with("$ ")) else { return Ok(Vec::new()) };
-        let lines = block.lines[first..].to_vec();
-        let (language, margin) = ("console".to_owned(), block.margin.clone());
-        let line = block.line + first;
-        let details = String::new();
-        return Ok(vec![Block { language, file: None, details, line, margin, lines, within: Some(number) }]);
+    match block.kind {
+        BlockKind::Prediction => Ok(proof(block, number).into_iter().collect()),
+        BlockKind::Exercise | BlockKind::Challenge if depth + 1 >= DEEPEST => Err(Mistake {
+            page: name.to_owned(),
+            line: block.line - 1,
+            message: format!("this block is in more than {} others", DEEPEST - 1),
+            hint: "a task has checks, hints and commands in it, and no other task",
+        }),
+        BlockKind::Exercise | BlockKind::Challenge => {
+            let lines_before = block.line - 1;
+            let inner = Page::parse_within(name, &block.lines.join("\n"), depth + 1)
+                .map_err(|mistake| Mistake { line: mistake.line + lines_before, ..mistake })?;
+            let placed = |inner: Block| Block {
+                line: inner.line + lines_before,
+                mark: format!("{}{}", block.margin, inner.mark),
+                margin: format!("{}{}", block.margin, inner.margin),
+                within: Some(inner.within.map_or(number, |outer| number + 1 + outer)),
+                ..inner
+            };
+            Ok(inner.blocks.into_iter().map(placed).collect())
+        }
+        BlockKind::About
+        | BlockKind::Check
+        | BlockKind::Hint
+        | BlockKind::Change
+        | BlockKind::Session
+        | BlockKind::File
+        | BlockKind::Text => Ok(Vec::new()),
     }
-    if !TASKS.contains(&block.language.as_str()) {
-        return Ok(Vec::new());
-    }
-    let lines_before = block.line - 1;
-    let inner = Page::parse(name, &block.lines.join("\n"))
-        .map_err(|mistake| Mistake { line: mistake.line + lines_before, ..mistake })?;
-    let placed = |inner: Block| Block {
-        line: inner.line + lines_before,
-        margin: format!("{}{}", block.margin, inner.margin),
+}
+
+/// The commands that a prediction ends with, as a block.
+fn proof(block: &Block, number: usize) -> Option<Block> {
+    let first = block.lines.iter().position(|line| line.starts_with("$ "))?;
+    Some(Block {
+        language: "console".to_owned(),
+        kind: BlockKind::Session,
+        file: None,
+        details: String::new(),
+        line: block.line + first,
+        mark: block.margin.clone(),
+        margin: block.margin.clone(),
+        lines: block.lines[first..].to_vec(),
         within: Some(number),
-        ..inner
-    };
-    Ok(inner.blocks.into_iter().map(placed).collect())
+    })
 }
 
 /// A margin as it stands before the lines after the first: the mark of a list is blank there.
@@ -291,5 +349,41 @@ mod tests {
     fn an_open_block_is_a_mistake() {
         let mistake = Page::parse("page.md", "a\n\n```sh\n1\n").unwrap_err();
         assert_eq!(mistake.to_string(), "page.md:3: this block is not closed");
+    }
+
+    #[test]
+    fn parts_of_blocks_know_what_they_are_in() {
+        let page =
+            parse("`````exercise\n```check\n$ a\n```\n````exercise\n```hint\nh\n```\n````\n`````\n```sh\n$ b\n```\n");
+        let found: Vec<_> = page.blocks.iter().map(|block| (block.kind, block.within)).collect();
+        let (task, check) = (BlockKind::Exercise, BlockKind::Check);
+        let inner = [(task, Some(0)), (BlockKind::Hint, Some(2)), (BlockKind::Session, None)];
+        assert_eq!(found, [[(task, None), (check, Some(0))].as_slice(), &inner].concat());
+        assert_eq!(page.within(0).map(|(number, _)| number).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn blocks_are_within_one_another_only_so_deep() {
+        let nested = |depth: usize| {
+            let fences: Vec<String> = (0..depth).map(|level| "`".repeat(3 + level)).collect();
+            let open: String = fences.iter().rev().map(|fence| format!("{fence}exercise\n")).collect();
+            open + &fences.iter().map(|fence| format!("{fence}\n")).collect::<String>()
+        };
+        assert_eq!(parse(&nested(3)).blocks.len(), 3);
+        let mistake = Page::parse("page.md", &nested(400)).unwrap_err();
+        assert_eq!(mistake.to_string(), "page.md:4: this block is in more than 3 others");
+    }
+
+    #[test]
+    fn long_pages_are_read_and_written_in_time_that_grows_with_them() {
+        let text = "# A\n\n````exercise\nDo it.\n```check\n$ a\n```\n````\n\n```sh\n$ b\n```\n".repeat(20_000);
+        let page = parse(&text);
+        assert_eq!(page.blocks.len(), 60_000);
+        let lines = |line: &str| vec![line.to_owned()];
+        let new = (0..60_000).step_by(3).map(|task| {
+            let parts = page.within(task).count();
+            (task + 1, lines(&format!("$ {parts}")))
+        });
+        assert_eq!(page.with(&new.collect()), text.replace("$ a", "$ 1"));
     }
 }

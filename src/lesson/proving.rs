@@ -17,10 +17,12 @@ use super::checking::is_as_shown;
 use super::digests::OnPages;
 use super::finding::{Evidence, Finding, Standing, Subject};
 use super::form::{self, Form, limited};
+use super::kind::BlockKind;
 use super::page::Page;
 use super::replay::{Error, Options, Replay, replay, typing};
 use super::room::Room;
 use super::script;
+use super::session::Run;
 use super::trouble::{Kind, Trouble};
 use crate::limits::Limits;
 
@@ -50,7 +52,7 @@ impl Proof {
 /// What prevents its commands from being carried out. That something is not as it is claimed is a finding.
 pub(crate) fn prove(page: &Page, options: &Options, pages: &Mutex<OnPages>, limits: &Limits) -> Result<Proof, Error> {
     let mut form = form::form(page, limits);
-    let title = page.headings.first().map(|heading| heading.text.clone()).unwrap_or_default();
+    let title = page.title().unwrap_or_default().to_owned();
     let mut findings = std::mem::take(&mut form.findings);
     if form.can_run {
         let replay = replay(page, options, pages)?;
@@ -115,13 +117,13 @@ impl Prover<'_> {
             let block = &self.page.blocks[*number];
             let place = block.lines.iter().zip(printed).position(|(shown, printed)| shown != printed);
             let line = block.line + place.unwrap_or(block.lines.len().min(printed.len()).saturating_sub(1));
-            let (subject, message, hint) = match (self.subject_of(*number), block.language.as_str()) {
+            let (subject, message, hint) = match (self.subject_of(*number), block.kind) {
                 (Subject::Prediction, _) => (
                     Subject::Prediction,
                     "the proof prints something else",
                     "show what a run prints, and mark the answer as right that it proves",
                 ),
-                (subject @ (Subject::Exercise | Subject::Challenge), "check") => {
+                (subject @ (Subject::Exercise | Subject::Challenge), BlockKind::Check) => {
                     (subject, "the check does not pass after the solution", "do what the check asks in the solution")
                 }
                 _ => (
@@ -167,9 +169,7 @@ impl Prover<'_> {
 
     /// What the commands of a proof are shown to print.
     fn output_of_proof(&self, number: usize) -> Vec<String> {
-        let runs = script::proof(self.page, number).unwrap_or_default();
-        let pieces = runs.iter().flat_map(|run| &run.pieces);
-        pieces.flat_map(|piece| piece.shown[piece.typed..].iter().cloned()).collect()
+        script::proof(self.page, number).unwrap_or_default().iter().flat_map(Run::output).collect()
     }
 
     /// What somebody would have to remove.
@@ -258,7 +258,7 @@ impl Prover<'_> {
     fn subject_of(&self, number: usize) -> Subject {
         let block = &self.page.blocks[number];
         let outer = block.within.map_or(block, |outer| &self.page.blocks[outer]);
-        Subject::of(&outer.language).unwrap_or(Subject::Transcript)
+        Subject::of(outer.kind).unwrap_or(Subject::Transcript)
     }
 }
 

@@ -198,11 +198,10 @@ impl Replayer<'_> {
 
     /// Gives the editor what each `edit` of a session makes of its file. A later one begins with what an earlier one leaves.
     fn prepare_edits(&mut self, run: &Run) -> io::Result<()> {
-        let folder = run.command.split_whitespace().next_back().unwrap_or(".");
         let mut texts: Vec<String> = Vec::new();
         let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
         for (block, file) in &run.edits {
-            let path = self.room.work().join(folder).join(file);
+            let path = self.room.work().join(run.folder()).join(file);
             let text = match files.get(&path) {
                 Some(before) => self.after(before, *block),
                 None => self.changed(&path, *block),
@@ -362,6 +361,5 @@ impl Replayer<'_> {
 }
 
 pub(super) fn typing<'t>(options: &'t Options, input: &'t str, is_at_terminal: bool) -> Typing<'t> {
-    let Options { patience, interrupt, .. } = options;
-    Typing { input, is_at_terminal, is_time_for_ctrl_c: None, patience: *patience, interrupt }
+    Typing { input, is_at_terminal, ..Typing::nothing(options.patience, &options.interrupt) }
 }

@@ -44,9 +44,10 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::about::About;
-use super::page::{Block, Mistake, PREDICTION, Page, TASKS};
+use super::kind::BlockKind;
+use super::page::{Block, Mistake, Page};
 use super::question::Question;
-use super::session::{self, Run, is_session};
+use super::session::{self, Run};
 use super::task::Task;
 
 /// One thing that a page does.
@@ -97,6 +98,8 @@ pub(super) fn acts_of<'p>(
 ) -> Result<Vec<Act>, Mistake> {
     let mut acts: Vec<Act> = Vec::new();
     let mut change = None;
+    // Where the last run is: what it prints may go on in a later block.
+    let mut last_run = None;
     // Predictions of what the next commands do.
     let mut predictions: Vec<Act> = Vec::new();
     for (number, block) in blocks {
@@ -107,26 +110,27 @@ pub(super) fn acts_of<'p>(
             })?),
             None => None,
         };
-        match (file, block.language.as_str()) {
-            (_, PREDICTION) => {
+        match (block.kind, file) {
+            (BlockKind::Prediction, _) => {
                 let question = Question::read(page, number)?;
                 predictions.push(Act::Prove { block: number, question, proof: proof(page, number)? });
             }
-            (_, language) if TASKS.contains(&language) => {
-                acts.push(task(page, number)?);
-            }
-            (Some(file), "diff") => acts.push(Act::Change { file, block: number }),
-            (None, "diff") => change = Some(number),
-            (Some(file), _) => acts.push(Act::Write { file, block: number }),
-            (None, _) if is_session(block) => {
+            (BlockKind::Exercise | BlockKind::Challenge, _) => acts.push(task(page, number)?),
+            (BlockKind::Change, Some(file)) => acts.push(Act::Change { file, block: number }),
+            (BlockKind::Change, None) => change = Some(number),
+            (BlockKind::File, Some(file)) => acts.push(Act::Write { file, block: number }),
+            (BlockKind::Session, _) => {
                 // A session that goes on has been carried out to its end by then.
-                let before =
-                    acts.iter_mut().rev().find_map(|act| if let Act::Run(run) = act { Some(run) } else { None });
+                let before = last_run.and_then(|last: usize| match &mut acts[last] {
+                    Act::Run(run) => Some(run),
+                    Act::Write { .. } | Act::Change { .. } | Act::Prove { .. } | Act::Do { .. } => None,
+                });
                 let runs = session::runs(page, number, before, &mut change)?;
                 acts.extend(runs.into_iter().map(Act::Run));
+                last_run = acts.len().checked_sub(1).filter(|last| matches!(acts[*last], Act::Run(_))).or(last_run);
                 acts.append(&mut predictions);
             }
-            (None, _) => {}
+            (BlockKind::About | BlockKind::Check | BlockKind::Hint | BlockKind::File | BlockKind::Text, _) => {}
         }
     }
     acts.append(&mut predictions);

@@ -1,6 +1,8 @@
 //! Commands with what they print: how a block shows them, and what is typed while they run.
 
-use super::page::{Block, Mistake, Page};
+use std::path::Path;
+
+use super::page::{Mistake, Page};
 
 /// What the prompts of sessions look like at which a page types.
 const DEBUGGER: &str = "(layerlab) ";
@@ -11,10 +13,6 @@ const ASKS_FOR_PASSWORD: &str = "Password:";
 const PASSWORD: &str = "chalk and talk";
 /// Where Ctrl-C is pressed.
 pub(crate) const CTRL_C: &str = "^C";
-
-/// Languages of blocks that always hold commands, and of those that do where they begin with a prompt.
-const SESSIONS: [&str; 5] = ["console", "layerlab", "shell-session", "shellsession", "terminal"];
-const PERHAPS_SESSIONS: [&str; 6] = ["", "sh", "bash", "shell", "zsh", "docker"];
 
 /// A command, what is typed while it runs, and what is shown of its output.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,18 +55,6 @@ pub(crate) fn typed_at_prompt(line: &str) -> Option<&str> {
     let spaced = IN_CONTAINER.iter().filter_map(|mark| line.split_once(mark)).next();
     let (before, input) = spaced.or_else(|| line.split_once("# "))?;
     (is_path && !before.contains(' ')).then_some(input)
-}
-
-/// The languages of blocks that hold commands, always or perhaps.
-pub(super) fn languages() -> impl Iterator<Item = &'static str> {
-    SESSIONS.into_iter().chain(PERHAPS_SESSIONS)
-}
-
-/// Whether a block holds commands, or the output of the last one.
-pub(crate) fn is_session(block: &Block) -> bool {
-    let first = block.lines.iter().find(|line| !line.trim().is_empty());
-    SESSIONS.contains(&block.language.as_str())
-        || PERHAPS_SESSIONS.contains(&block.language.as_str()) && first.is_some_and(|line| line.starts_with("$ "))
 }
 
 /// Reads the commands of a block. What it begins with may be more of the output of the run before it; `change` is the change that the next
@@ -139,13 +125,21 @@ impl Run {
 
     /// What is shown of its output, in all blocks.
     pub(crate) fn output(&self) -> Vec<String> {
-        self.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect()
+        self.lines().cloned().collect()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &String> {
+        self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..])
+    }
+
+    /// The folder that a command of the debugger is about: its last word.
+    pub(crate) fn folder(&self) -> &Path {
+        Path::new(self.command.split_whitespace().next_back().unwrap_or("."))
     }
 
     /// Whether it is typed at a terminal: the shell of a container shows its prompt only there, and a password is asked for only there.
     pub(super) fn is_at_a_terminal(&self) -> bool {
-        let lines = || self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]);
-        lines().any(|line| typed_at_prompt(line).is_some() && !line.starts_with(DEBUGGER))
+        self.lines().any(|line| typed_at_prompt(line).is_some() && !line.starts_with(DEBUGGER))
     }
 
     /// Whether Ctrl-C is pressed while it runs.
@@ -155,7 +149,7 @@ impl Run {
 
     /// For each time that Ctrl-C is pressed, what has to be printed since the time before.
     pub(super) fn awaited_before_ctrl_c(&self) -> Vec<Vec<&String>> {
-        let lines: Vec<&String> = self.pieces.iter().flat_map(|piece| &piece.shown[piece.typed..]).collect();
+        let lines: Vec<&String> = self.lines().collect();
         let mut awaited: Vec<Vec<&String>> = lines
             .split(|line| *line == CTRL_C)
             .map(|lines| lines.iter().copied().filter(|line| line.trim() != "…").collect())

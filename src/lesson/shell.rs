@@ -88,6 +88,13 @@ pub(crate) struct Typing<'t> {
     pub(crate) interrupt: &'t Interrupt,
 }
 
+impl<'t> Typing<'t> {
+    /// Nothing is typed: the command runs by itself.
+    pub(crate) fn nothing(patience: Duration, interrupt: &'t Interrupt) -> Typing<'t> {
+        Typing { input: "", is_at_terminal: false, is_time_for_ctrl_c: None, patience, interrupt }
+    }
+}
+
 impl Shell {
     /// Starts a shell in a folder. `variables` are put into its environment.
     pub(super) fn start(control: &Path, folder: &Path, variables: &[(&str, &OsStr)]) -> io::Result<Shell> {

@@ -1,13 +1,11 @@
 //! A task: what is to be done, how it is seen to be done, hints, and what does it.
 
+use super::kind::BlockKind;
 use super::page::{Mistake, Page};
 use super::session::{self, Run};
 
 /// The line that the solution of a task follows.
 const SOLUTION: &str = "Solution:";
-/// The languages of the blocks that are parts of a task.
-const CHECK: &str = "check";
-const HINT: &str = "hint";
 
 /// A task as a page has it. The texts are Markdown.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,11 +36,18 @@ impl Task {
         let mut is_described = vec![true; before.len()];
         let (mut checks, mut hints) = (Vec::new(), Vec::new());
         for (inner, part) in page.within(number).filter(|(_, part)| part.line < solution_line) {
-            match part.language.as_str() {
-                CHECK => checks.extend(session::runs(page, inner, None, &mut None)?),
-                HINT => hints.push(part.lines.join("\n")),
+            match part.kind {
+                BlockKind::Check => checks.extend(session::runs(page, inner, None, &mut None)?),
+                BlockKind::Hint => hints.push(part.lines.join("\n")),
                 // Anything may illustrate what is to be done.
-                _ => continue,
+                BlockKind::About
+                | BlockKind::Prediction
+                | BlockKind::Exercise
+                | BlockKind::Challenge
+                | BlockKind::Change
+                | BlockKind::Session
+                | BlockKind::File
+                | BlockKind::Text => continue,
             }
             // With both fences.
             let first = part.line - block.line - 1;

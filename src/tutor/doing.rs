@@ -216,8 +216,7 @@ pub(super) fn quietly(tutor: &mut Tutor<'_>, command: &str) -> Result<String, Er
     // The shell is taken by the program that waits.
     let interrupt = tutor.interrupt.clone();
     let patience = std::time::Duration::from_secs(60);
-    let typing = Typing { input: "", is_at_terminal: false, is_time_for_ctrl_c: None, patience, interrupt: &interrupt };
-    let outcome = tutor.desk().room.run(command, &typing).map_err(Error::Console)?;
+    let outcome = tutor.desk().room.run(command, &Typing::nothing(patience, &interrupt)).map_err(Error::Console)?;
     Ok(outcome.output)
 }
 

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lesson::{ABOUT, About, Answer, Block, Mistake, PREDICTION, Page, Question, TASKS, Task};
+use crate::lesson::{About, Answer, Block, BlockKind, Mistake, Page, Question, Task};
 
 /// The language of code that a chapter includes from within something, with the indentation that it has there.
 const RUST: &str = "rust";
@@ -30,14 +30,20 @@ pub(crate) fn chapter(page: &Page, name: &str) -> Result<String, Mistake> {
     let mut parts = BTreeMap::new();
     let about = About::find(page)?;
     for (number, block) in page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none()) {
-        let text = match block.language.as_str() {
-            ABOUT => about.as_ref().map(line_about),
-            PREDICTION => {
+        let text = match block.kind {
+            BlockKind::About => about.as_ref().map(line_about),
+            BlockKind::Prediction => {
                 Some(prediction(&Question::read(page, number)?, &proof(page, number), &format!("{name}-{number}")))
             }
-            kind if TASKS.contains(&kind) => Some(task(&Task::read(page, number)?, kind)?),
-            RUST => outdented(block),
-            _ => with_name(block),
+            BlockKind::Exercise => Some(task(&Task::read(page, number)?, "Exercise", "exercise")?),
+            BlockKind::Challenge => Some(task(&Task::read(page, number)?, "Challenge", "challenge")?),
+            BlockKind::File | BlockKind::Text if block.language == RUST => outdented(block),
+            BlockKind::Check
+            | BlockKind::Hint
+            | BlockKind::Change
+            | BlockKind::Session
+            | BlockKind::File
+            | BlockKind::Text => with_name(block),
         };
         if let Some(text) = text {
             parts.insert(number, text.lines().map(str::to_owned).collect());
@@ -89,8 +95,7 @@ fn proof(page: &Page, number: usize) -> Vec<String> {
     page.within(number).flat_map(|(_, block)| block.lines.clone()).collect()
 }
 
-fn task(task: &Task, kind: &str) -> Result<String, Mistake> {
-    let title = if kind == TASKS[0] { "Exercise" } else { "Challenge" };
+fn task(task: &Task, title: &str, class: &str) -> Result<String, Mistake> {
     let pieces = task.checks.iter().flat_map(|run| &run.pieces);
     let checks: Vec<String> = pieces.flat_map(|piece| piece.shown.iter().chain(&piece.status)).cloned().collect();
     // Each hint offers the next one.
@@ -106,13 +111,14 @@ fn task(task: &Task, kind: &str) -> Result<String, Mistake> {
         &hints,
         &details("solution", "Solution", &text(&task.solution)?),
     ];
-    Ok(element("section", &format!("task {kind}"), &paragraphs(&parts)))
+    Ok(element("section", &format!("task {class}"), &paragraphs(&parts)))
 }
 
 /// A text of a task, with the names of its files.
 fn text(markdown: &str) -> Result<String, Mistake> {
     let page = Page::parse("", markdown)?;
-    let named = page.blocks.iter().enumerate().filter_map(|(number, block)| Some((number, with_name(block)?)));
+    let outer = page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none());
+    let named = outer.filter_map(|(number, block)| Some((number, with_name(block)?)));
     let named = named.map(|(number, text)| (number, text.lines().map(str::to_owned).collect())).collect();
     Ok(page.with_others(&named).trim_end().to_owned())
 }
