@@ -63,6 +63,7 @@ pub mod oci;
 pub(crate) mod owner;
 pub mod plan;
 pub mod progress;
+pub(crate) mod prompt;
 pub(crate) mod registry;
 pub(crate) mod repl;
 pub mod runtime;

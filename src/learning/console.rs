@@ -53,6 +53,8 @@ done
 const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
 /// How often somebody looks; so long there is quiet at a prompt.
 const GLANCE: Duration = Duration::from_millis(80);
+/// How long a command of a script may take to end after Ctrl-C.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// What the keyboard sends for Ctrl-C and Ctrl-D.
 const INTERRUPT: &[u8] = b"\x03";
 const END: &[u8] = b"\x04";
@@ -179,10 +181,7 @@ impl Console {
                 end => return Ok(end),
             }
         }
-        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master) {
-            // A group that has ended needs no signal.
-            let _ = kill_process_group(group, Signal::HUP);
-        }
+        self.signal(Signal::HUP);
         Ok(self.attend(Manner::Terminal, Asks::Nothing, false, onlooker)?.stage)
     }
 
@@ -192,7 +191,9 @@ impl Console {
         let mut last = Instant::now();
         let mut code = None;
         let mut interrupted = false;
-        loop {
+        // Since when everything is to stop.
+        let mut stopped: Option<Instant> = None;
+        let (output, stage) = loop {
             if let Some(keyboard) = onlooker.keyboard {
                 self.fit(keyboard);
             }
@@ -220,15 +221,19 @@ impl Console {
             }
             if let Some(code) = code {
                 held.end(onlooker)?;
-                return Ok(Seen { output: plain(held.all()), stage: Stage::Ended(code) });
+                break (plain(held.all()), Stage::Ended(code));
             }
             if let Some(status) = self.child.try_wait()? {
                 held.end(onlooker)?;
                 let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-                return Ok(Seen { output: plain(held.all()), stage: Stage::Gone(code) });
+                break (plain(held.all()), Stage::Gone(code));
             }
-            if onlooker.interrupt.is_for_good() || onlooker.keyboard.is_none() && onlooker.interrupt.is_requested() {
+            if onlooker.interrupt.is_for_good() {
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
+            }
+            // A person's Ctrl-C is a key like any other.
+            if onlooker.keyboard.is_none() && onlooker.interrupt.is_requested() {
+                self.stop(&mut stopped)?;
             }
             if last.elapsed() < GLANCE {
                 continue;
@@ -241,9 +246,34 @@ impl Console {
                 self.master.write_all(INTERRUPT)?;
             }
             if let (Asks::Awaited, Some(prompt)) = (asks, held.prompt()) {
-                return Ok(Seen { output: held.before_prompt(), stage: Stage::Asks(prompt) });
+                break (held.before_prompt(), Stage::Asks(prompt));
             }
             held.end(onlooker)?;
+        };
+        match stopped {
+            Some(_) => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            None => Ok(Seen { output, stage }),
+        }
+    }
+
+    /// Ends the command of a script, as Ctrl-C does, and for good where it takes no notice: the next one must not find it running.
+    fn stop(&mut self, stopped: &mut Option<Instant>) -> io::Result<()> {
+        match stopped {
+            None => {
+                *stopped = Some(Instant::now());
+                self.master.write_all(INTERRUPT)?;
+            }
+            Some(since) if since.elapsed() > PATIENCE => self.signal(Signal::KILL),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Signals the command that has the terminal.
+    fn signal(&self, signal: Signal) {
+        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master) {
+            // A group that has ended needs no signal.
+            let _ = kill_process_group(group, signal);
         }
     }
 

@@ -14,31 +14,17 @@ use super::meant;
 use super::table::{self, Argument};
 use crate::debugger::CONCEPTS;
 use crate::dockerfile::KEYWORDS;
+use crate::prompt::Candidate;
 use crate::shown;
 use crate::view::table::shortened;
 
 /// How much of a step's instruction is shown beside its number.
 const INSTRUCTION: usize = 30;
 
-/// What a word can become.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    /// What takes its place.
-    pub(super) text: String,
-    /// What is shown where there are several.
-    pub(super) shown: String,
-}
-
-impl Candidate {
-    fn new(text: impl Into<String>) -> Candidate {
-        let text = text.into();
-        Candidate { shown: text.trim_end().to_owned(), text }
-    }
-
-    fn step(step: &Step) -> Candidate {
-        let instruction = shortened(&shown::cell(&step.instruction), INSTRUCTION);
-        Candidate { text: format!("{} ", step.number), shown: format!("{} {instruction}", step.number) }
-    }
+/// A step, by its number.
+fn of_step(step: &Step) -> Candidate {
+    let instruction = shortened(&shown::cell(&step.instruction), INSTRUCTION);
+    Candidate { text: format!("{} ", step.number), shown: format!("{} {instruction}", step.number) }
 }
 
 /// Where what is completed begins, and what it can become. A name that a terminal would act on is left out: it would be sent to
@@ -207,7 +193,7 @@ fn steps(surroundings: &Surroundings, word: &str) -> Vec<Candidate> {
     match word.strip_prefix(':') {
         None => {
             let steps = surroundings.steps.iter().filter(|step| step.number.to_string().starts_with(word));
-            steps.map(Candidate::step).collect()
+            steps.map(of_step).collect()
         }
         Some(line) => {
             let lines: BTreeSet<usize> = surroundings.steps.iter().map(|step| step.line).collect();

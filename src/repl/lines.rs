@@ -3,25 +3,12 @@
 //! A line is a whole command or instruction: physical lines are joined as long as an instruction is not complete.
 
 use std::io::{self, BufRead};
-use std::path::Path;
 
 use super::command::{self, Command, Line};
 use super::hunks;
 use super::meant::{self, behind_prompt};
-use crate::document;
-use crate::limits::{Bound, Limit, Limits};
-
-/// How long one command or instruction of a script may be. What a script comes from need not have an end.
-pub(crate) const INSTRUCTION: Limit = Limit::bytes("instruction of a script", "LAYERLAB_MAX_SCRIPT_LINE", 16 << 20);
-
-/// What came.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Line(String),
-    /// Ctrl-C: what was typed is forgotten.
-    Interrupted,
-    End,
-}
+use crate::limits::Limits;
+use crate::prompt::{self, Next};
 
 /// What completion and colours need to know of the session.
 #[derive(Clone, Debug, Default)]
@@ -150,8 +137,7 @@ fn is_name_of_heredoc(instruction: &str, line: &str) -> bool {
 
 /// The lines of a script file or of a pipe; of a session that `save` wrote, what was typed behind its prompts.
 pub(crate) struct Script<R> {
-    reader: R,
-    bound: Bound,
+    lines: prompt::Script<R>,
     /// `None`: nothing was read yet.
     kind: Option<Kind>,
     /// A line that was read too early.
@@ -167,7 +153,7 @@ enum Kind {
 
 impl<R: BufRead> Script<R> {
     pub(crate) fn new(reader: R, limits: &Limits) -> Script<R> {
-        Script { reader, bound: limits.bound(&INSTRUCTION), kind: None, ahead: None }
+        Script { lines: prompt::Script::new(reader, limits), kind: None, ahead: None }
     }
 
     /// What it is, as its beginning tells: a saved session has a prompt soon.
@@ -175,7 +161,7 @@ impl<R: BufRead> Script<R> {
         if let Some(kind) = self.kind {
             return Ok(kind);
         }
-        let lines = self.reader.fill_buf()?.split(|byte| *byte == b'\n');
+        let lines = self.lines.peek()?.split(|byte| *byte == b'\n');
         let has_prompt = lines.map(String::from_utf8_lossy).any(|line| is_prompt(&line));
         Ok(*self.kind.insert(if has_prompt { Kind::Session } else { Kind::Commands }))
     }
@@ -204,24 +190,11 @@ impl<R: BufRead> Script<R> {
         }
     }
 
-    /// One line with its end, behind `before` bytes of the same instruction. Unlike `read_until` it does not go on after a
-    /// signal: Ctrl-C has to end the waiting.
+    /// One line with its end, behind `before` bytes of the same instruction.
     fn physical_line(&mut self, before: usize) -> io::Result<Vec<u8>> {
-        if let Some(line) = self.ahead.take() {
-            return Ok(line);
-        }
-        let mut line = Vec::new();
-        loop {
-            let buffer = self.reader.fill_buf()?;
-            let end = buffer.iter().position(|byte| *byte == b'\n').map(|newline| newline + 1);
-            let count = end.unwrap_or(buffer.len());
-            line.extend_from_slice(&buffer[..count]);
-            self.reader.consume(count);
-            let length = (before + line.len()) as u64;
-            document::check(Path::new("the script"), length, self.bound).map_err(io::Error::other)?;
-            if end.is_some() || count == 0 {
-                return Ok(line);
-            }
+        match self.ahead.take() {
+            Some(line) => Ok(line),
+            None => self.lines.line(before),
         }
     }
 }
@@ -276,7 +249,8 @@ impl<R: BufRead> Lines for Script<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Growing, Lines, Next, Script};
+    use super::{Growing, Lines, Script};
+    use crate::prompt::Next;
 
     #[test]
     fn an_instruction_is_read_whole() {

@@ -23,7 +23,7 @@
 //! | `pipe` | `COMMAND | PROGRAM` |
 //! | `error` | what went wrong, with the command to type instead |
 //!
-//! A front end: it parses lines and renders data, and decides nothing. Only `editor` names rustyline.
+//! A front end: it parses lines and renders data, and decides nothing.
 
 mod changing;
 mod command;

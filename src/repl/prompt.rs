@@ -5,11 +5,12 @@
 
 use super::command::{self, Command, Line};
 use super::form::{LayersForm, PlanForm, WhyForm};
-use super::lines::{Growing, Lines, Next, Step, Surroundings};
+use super::lines::{Growing, Lines, Step, Surroundings};
 use super::output::Paging;
 use super::session::{Ending, Session};
 use super::{Error, changing, entering, keeping, looking, moving, pipe};
 use crate::debugger::{Debugger, Position};
+use crate::prompt::Next;
 use crate::shown;
 use crate::view::debugger::{self as blocks, STAGE};
 use crate::view::{table, units};

@@ -3,21 +3,8 @@
 use std::io::{self, BufRead};
 
 use crate::lesson::goes_on;
-
-/// How long a command may be, in bytes: what a script comes from need not have an end.
-const LONGEST: u64 = 1 << 20;
-
-/// What came.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Line(String),
-    /// Ctrl-C: what was typed is forgotten.
-    Interrupted,
-    End,
-}
-
-/// Who can be shown something while a line is typed.
-pub(crate) type Printer = Box<dyn FnMut(String) + Send>;
+use crate::limits::Limits;
+use crate::prompt::{self, Next, Printer};
 
 /// A source of lines.
 pub(crate) trait Lines {
@@ -34,33 +21,37 @@ pub(crate) trait Lines {
 }
 
 /// The lines of a script or a pipe.
-pub(crate) struct Script<R>(R);
+pub(crate) struct Script<R>(prompt::Script<R>);
 
 impl<R: BufRead> Script<R> {
-    pub(crate) fn new(reader: R) -> Script<R> {
-        Script(reader)
+    pub(crate) fn new(reader: R, limits: &Limits) -> Script<R> {
+        Script(prompt::Script::new(reader, limits))
     }
 
-    fn line(&mut self) -> io::Result<Option<String>> {
-        let mut bytes = Vec::new();
-        io::Read::take(&mut self.0, LONGEST).read_until(b'\n', &mut bytes)?;
-        if bytes.len() as u64 >= LONGEST {
-            return Err(io::Error::other("a line has more than 1 MiB"));
-        }
+    /// One line without its end, behind `before` bytes of the same command.
+    fn line(&mut self, before: usize) -> io::Result<Option<String>> {
+        let bytes = self.0.line(before)?;
         let text = String::from_utf8_lossy(&bytes);
         Ok((!bytes.is_empty()).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
+    }
+
+    fn whole(&mut self, may_go_on: bool) -> io::Result<Next> {
+        let Some(mut line) = self.line(0)? else { return Ok(Next::End) };
+        while may_go_on && goes_on(&line) {
+            let Some(more) = self.line(line.len())? else { break };
+            line.push('\n');
+            line.push_str(&more);
+        }
+        Ok(Next::Line(line))
     }
 }
 
 impl<R: BufRead> Lines for Script<R> {
     fn next(&mut self, _: &str, may_go_on: bool) -> io::Result<Next> {
-        let Some(mut line) = self.line()? else { return Ok(Next::End) };
-        while may_go_on && goes_on(&line) && (line.len() as u64) < LONGEST {
-            let Some(more) = self.line()? else { break };
-            line.push('\n');
-            line.push_str(&more);
+        match self.whole(may_go_on) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Next::Interrupted),
+            next => next,
         }
-        Ok(Next::Line(line))
     }
 
     fn is_interactive(&self) -> bool {

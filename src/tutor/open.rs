@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
-use super::lines::{Lines, Next, Printer};
+use super::lines::Lines;
 use crate::learning::{Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Walk, Watch};
 use crate::progress::Interrupt;
+use crate::prompt::{Next, Printer};
 use crate::shown;
 use crate::view::palette::{Palette, Role};
 use crate::view::screen::{self, Screen, Width};

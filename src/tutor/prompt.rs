@@ -2,11 +2,11 @@
 
 use super::arriving::{self, Extent};
 use super::error::Error;
-use super::lines::Next;
 use super::open::{Tutor, homely};
 use super::words::{self, WORDS, Word};
 use super::{doing, tasks};
 use crate::learning::{Catalogue, Error as LearningError, Kind, Shelf, Walk};
+use crate::prompt::Next;
 use crate::shown;
 use crate::view::learning as text;
 use crate::view::palette::{Palette, Role};
@@ -29,7 +29,7 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         Err(error) if error.is_interrupt() && !tutor.interrupt.is_for_good() => {}
         arrived => drop(arrived?),
     }
-    loop {
+    while !is_stopped(tutor) {
         let prompt = tutor.prompt();
         let interrupt = tutor.interrupt.clone();
         let idle = interrupt.idle();
@@ -59,11 +59,21 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
             }
             Err(error) => return Err(error),
         }
-        if tutor.interrupt.take() && tutor.interrupt.is_for_good() {
-            break;
+        // A person is asked again. A script goes on for nobody.
+        if tutor.is_interactive() {
+            tutor.interrupt.take();
         }
     }
-    leave(tutor)
+    leave(tutor)?;
+    match is_stopped(tutor) {
+        true => Err(Error::Input(std::io::Error::from(std::io::ErrorKind::Interrupted))),
+        false => Ok(()),
+    }
+}
+
+/// Whether everything should stop. Ctrl-C ends a script; a person is only back at the prompt.
+fn is_stopped(tutor: &Tutor<'_>) -> bool {
+    tutor.interrupt.is_for_good() || !tutor.is_interactive() && tutor.interrupt.is_requested()
 }
 
 /// Takes one word, for a script; gives whether it went well.
@@ -226,7 +236,9 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 /// What is said last.
 fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     tutor.watch = None;
-    doing::leave_session(tutor)?;
+    if !is_stopped(tutor) {
+        doing::leave_session(tutor)?;
+    }
     tutor.console = None;
     let name = tutor.lesson.bare_name().to_owned();
     let running = tutor.desk().room.layerlab(&["ps", "-q"]).map(|(ids, _)| ids.lines().count()).unwrap_or(0);

@@ -1,13 +1,13 @@
-//! Tasks: checked when something has changed, with hints and a solution for who wants them.
+//! Tasks: checked after each change, with hints and a solution on request.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::error::Error;
-use super::lines::Next;
 use super::open::{Tutor, homely};
 use crate::learning::{Kind, Watch};
 use crate::lesson::{Task, Verdict};
+use crate::prompt::Next;
 use crate::view::learning as text;
 use crate::view::page;
 use crate::view::palette::Role;
@@ -16,7 +16,7 @@ use crate::view::units;
 /// What is said when a task is done.
 const DONE: &str = "Done. Enter goes on; `solution` shows the lesson's way, to compare.";
 
-/// Says how a task is done, and looks after the learner's files from now on.
+/// Says how a task is done, and watches the learner's files from now on.
 pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if !matches!(tutor.stop().kind, Kind::Task { .. }) {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Looks after the files: when one is saved and the task is done by it, that is said at once.
+/// Watches the files: when a saved file completes the task, that is said at once.
 fn watch(tutor: &mut Tutor<'_>) {
     let Some(printer) = tutor.printer.clone() else { return };
     let (walk, desk, notebook) = (tutor.walk.clone(), tutor.desk.clone(), tutor.notebook.clone());
@@ -51,14 +51,14 @@ fn watch(tutor: &mut Tutor<'_>) {
         }
         let known = notebook.look(|progress| progress.digests.clone());
         let verdict = desk.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
-        // What went wrong is said when the learner asks: `check`.
+        // Failures are reported only when the learner asks, with `check`.
         if let Ok(Verdict::Done) = verdict
             && notebook.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
         {
             (printer.lock().unwrap_or_else(PoisonError::into_inner))(format!("{mark} {DONE}\n"));
         }
     };
-    // Where the kernel watches nothing more, tasks are checked after commands all the same.
+    // Without a watch, tasks are still checked after each command.
     tutor.watch = Watch::start(&folder, look).ok();
 }
 
@@ -82,7 +82,7 @@ fn verdict(tutor: &mut Tutor<'_>, task: &Task) -> Result<Verdict, Error> {
     Ok(tutor.desk().check(task, &known, &interrupt)?)
 }
 
-/// `check`: what the task lacks. Gives whether it is done.
+/// `check`: what the task still lacks. Returns whether it is done.
 pub(super) fn check(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     let Kind::Task { task, .. } = &walk.stops[tutor.at].kind else { return no_task(tutor).map(|()| true) };
@@ -120,7 +120,7 @@ pub(super) fn hint(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// `solution`: after success to compare; before it only when all hints were seen, and the learner means it.
+/// `solution`: after success, to compare; before it only once all hints were seen and the learner confirms.
 pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let walk = tutor.walk.clone();
     let stop = &walk.stops[tutor.at];
@@ -150,7 +150,7 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks something that is to be meant.
+/// Asks for confirmation.
 pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
     // A script's lines show no prompt.
     if !tutor.lines.is_interactive() {

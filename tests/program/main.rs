@@ -27,6 +27,7 @@ mod harness;
 mod health;
 mod homes;
 mod images;
+mod learners;
 mod learning;
 mod lessons;
 mod limits;

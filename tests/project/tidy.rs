@@ -37,7 +37,7 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "rustyline",
-        places: &["src/repl/editor.rs", "src/tutor/editor.rs"],
+        places: &["src/prompt/terminal.rs"],
         because: "a session gets its lines from a trait, so that a script can take the place of a terminal",
     },
     Only {
@@ -353,6 +353,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
+    ("prompt", &["document", "limits", "shown", "view"]),
     (
         "repl",
         &[
@@ -364,6 +365,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "errno",
             "limits",
             "machine",
+            "prompt",
             "shown",
             "source",
             "store",
@@ -371,7 +373,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("tutor", &["diagnostic", "errno", "learning", "lesson", "progress", "shown", "view"]),
+    ("tutor", &["diagnostic", "errno", "learning", "lesson", "limits", "progress", "prompt", "shown", "view"]),
     (
         "cli",
         &[

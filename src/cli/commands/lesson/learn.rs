@@ -163,8 +163,8 @@ impl Learn {
         interrupts::keep_terminal();
         let history = shelf.place(&lesson.name).join("typed");
         let lines: Box<dyn Lines> = match terminal {
-            Some(_) => Box::new(Person::open(&history, ui.palette)?),
-            None => Box::new(Script::new(io::stdin().lock())),
+            Some(_) => Box::new(Person::open(&history, limits, ui.palette)?),
+            None => Box::new(Script::new(io::stdin().lock(), limits)),
         };
         let setting = Setting {
             catalogue: &catalogue,
