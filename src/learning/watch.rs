@@ -1,6 +1,6 @@
-//! Who saves a file is noticed: inotify(7) on a folder and those below it.
+//! Notices saved files: inotify(7) on a folder and those below it.
 //!
-//! Editors write a file in several steps, so that it is looked at once there was quiet for a moment.
+//! Editors write a file in several steps, so changes are reported only after a moment without any.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
-/// How often somebody looks, and so how long there has to be quiet.
+/// How often the kernel is asked for changes, and so how long the moment is.
 const GLANCE: Duration = Duration::from_millis(150);
-/// The most folders that are watched.
+/// At most so many folders are watched.
 const MOST_FOLDERS: usize = 500;
 
-/// Looks after a folder in a thread of its own, until it is dropped.
+/// Watches a folder, in a thread of its own, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     is_over: Arc<AtomicBool>,
@@ -27,10 +27,10 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Has `changed` called each time that files below a folder have changed. What it changes itself does not count.
+    /// Calls `changed` each time files below a folder have changed. Changes that it makes itself do not count.
     ///
     /// # Errors
-    /// The kernel watches no more.
+    /// The kernel has no watch left.
     pub(crate) fn start(folder: &Path, mut changed: impl FnMut() + Send + 'static) -> io::Result<Watch> {
         let mut watched =
             Watched { inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?, folders: BTreeSet::new() };
@@ -83,7 +83,7 @@ impl Watched {
                 | WatchFlags::CREATE
                 | WatchFlags::DELETE
                 | WatchFlags::ATTRIB;
-            // One that is gone need not be watched.
+            // A folder that is gone by now needs no watch.
             if inotify::add_watch(&self.inotify, &inner, kinds | WatchFlags::ONLYDIR | WatchFlags::DONT_FOLLOW).is_err()
             {
                 continue;
@@ -96,7 +96,7 @@ impl Watched {
         }
     }
 
-    /// Whether something happened since it was asked last.
+    /// Whether something has changed since the last call.
     fn has_changed(&mut self) -> bool {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.inotify, &mut buffer);

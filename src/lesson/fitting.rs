@@ -1,8 +1,8 @@
 //! Whether a line that was printed is the line that a page shows.
 //!
-//! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages (`2 minutes ago`), how long something took (`14 ms`), large
-//! sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands for anything in its line, and alone in a line for any
-//! number of lines.
+//! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages
+//! (`2 minutes ago`), durations (`14 ms`), large sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands
+//! for anything in its line, and alone in a line for any number of lines.
 
 use std::collections::VecDeque;
 

@@ -189,7 +189,7 @@ fn files(page: &Page, limits: &Limits) -> Vec<Finding> {
         };
         let line = block.lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         if file != line.as_bytes() {
-            let message = format!("`{}` is shown otherwise than it is in the folder", name.path().display());
+            let message = format!("`{}` is not shown as it is in the folder", name.path().display());
             let hint = "copy the file into the block, or the block into the file";
             findings.push(Finding::fault(Subject::Files, differing(&line, &file) + block.line, message, hint));
         }
@@ -210,7 +210,7 @@ fn files(page: &Page, limits: &Limits) -> Vec<Finding> {
             findings.push(Finding::fault(Subject::Files, 1, message, hint));
         }
         Ok(_) => {}
-        Err(error) => findings.push(Finding::fault(Subject::Files, 1, error.to_string(), "mend .dockerignore")),
+        Err(error) => findings.push(Finding::fault(Subject::Files, 1, error.to_string(), "fix .dockerignore")),
     }
     findings
 }

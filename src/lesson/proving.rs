@@ -129,7 +129,7 @@ impl Prover<'_> {
                 _ => (
                     Subject::Transcript,
                     "this prints something else than is shown",
-                    "mend the command, or let `layerlab verify --update` rewrite the page with what was printed",
+                    "fix the command, or let `layerlab verify --update` rewrite the page with what was printed",
                 ),
             };
             let evidence = Evidence::Drift { shown: block.lines.clone(), printed: printed.clone() };

@@ -48,7 +48,7 @@ impl Question {
         }
         if answers.len() < 2 || answers.iter().filter(|answer| answer.is_right).count() != 1 {
             let hint = "two answers or more, each after `( ) `, and the right one after `(x) `";
-            return Err(page.mistake(block.line - 1, "this prediction has not exactly one right answer", hint));
+            return Err(page.mistake(block.line - 1, "this prediction needs exactly one right answer", hint));
         }
         for answer in &mut answers {
             answer.explanation.truncate(answer.explanation.trim_end().len());
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn exactly_one_answer_is_right() {
         let message = |text: &str| read(text).unwrap_err().message;
-        assert_eq!(message("What?\n( ) 1\n( ) 2\n"), "this prediction has not exactly one right answer");
-        assert_eq!(message("What?\n(x) 1\n"), "this prediction has not exactly one right answer");
-        assert_eq!(message("What?\n(x) 1\n(x) 2\n"), "this prediction has not exactly one right answer");
+        assert_eq!(message("What?\n( ) 1\n( ) 2\n"), "this prediction needs exactly one right answer");
+        assert_eq!(message("What?\n(x) 1\n"), "this prediction needs exactly one right answer");
+        assert_eq!(message("What?\n(x) 1\n(x) 2\n"), "this prediction needs exactly one right answer");
         assert_eq!(message("(x) 1\n( ) 2\n"), "this prediction asks nothing");
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Trouble {
 /// What kind of thing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A command ended otherwise than is shown, or did not end.
+    /// A command did not end as shown, or not at all.
     Command,
     /// A block does not change the file that it names.
     Change,

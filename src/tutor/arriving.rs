@@ -150,8 +150,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         let output = doing::quietly(tutor, &command)?;
         tutor.show(&page::code(&output))?;
         if !doing::agrees(&line.expected, &output) {
-            let text =
-                "The lesson expects something else here. Perhaps a command before it was left out, or went otherwise.";
+            let text = "The lesson expects something else here. Perhaps an earlier command was skipped, or had another result.";
             tutor.say(Role::Notice, "·", text)?;
         }
     }

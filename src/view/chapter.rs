@@ -221,6 +221,6 @@ date
     fn what_is_not_whole_is_a_mistake() {
         let page = Page::parse("page.md", "\n```predict\nWhat?\n```\n").unwrap();
         let mistake = chapter(&page, "page").unwrap_err();
-        assert_eq!(mistake.to_string(), "page.md:2: this prediction has not exactly one right answer");
+        assert_eq!(mistake.to_string(), "page.md:2: this prediction needs exactly one right answer");
     }
 }
