@@ -260,6 +260,7 @@ fn unfit(error: archive::Error) -> Refusal {
         | archive::Error::Invalid { .. }
         | archive::Error::Missing { .. }
         | archive::Error::Platform { .. }
+        | archive::Error::NoImage { .. }
         | archive::Error::Exists { .. } => false,
     };
     Refusal::new(if is_ours { Code::Unknown } else { Code::ManifestInvalid }, error.to_string())

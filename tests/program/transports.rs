@@ -72,6 +72,49 @@ fn an_image_is_taken_out_of_a_layout_by_its_tag() {
     other.assert_whole();
 }
 
+/// By its name, or in a layout by its tag; of the others nothing comes.
+#[test]
+fn an_image_is_taken_out_of_an_archive_of_several() {
+    let place = place();
+    place.run("save -o both.tar school/demo:1 school/demo:2");
+    // As Docker wrote it before version 25, and before version 1.10.
+    let shell = |line: &str| assert!(place.shell(line).status().unwrap().success(), "{line}");
+    shell(
+        "mkdir plain && tar xf both.tar -C plain && rm plain/oci-layout plain/index.json && tar cf plain.tar -C plain .",
+    );
+    shell("mkdir old && cd old && touch f && tar cf layer.tar f");
+    for (id, tag) in [("a", "1"), ("b", "2")] {
+        shell(&format!(
+            "mkdir old/{id}; cp old/layer.tar old/{id}; echo '{{\"id\":\"{id}\",\"os\":\"linux\",\"architecture\":\"amd64\"}}' > old/{id}/json; echo {tag} > old/{id}/VERSION"
+        ));
+    }
+    shell(
+        "echo '{\"school/demo\":{\"1\":\"a\",\"2\":\"b\"}}' > old/repositories; rm old/f old/layer.tar; tar cf old.tar -C old .",
+    );
+    let mut text = String::new();
+    for archive in ["both", "plain", "old"] {
+        let other = Place::new("");
+        let folder = place.folder().join("work").display().to_string();
+        let pull = |name: &str| format!("$L pull docker-archive:{folder}/{archive}.tar{name}");
+        let lines = [
+            pull(":school/demo:3"),
+            pull(":school/demo:2"),
+            "$L images --format '{{.Repository}}:{{.Tag}}'".to_owned(),
+            pull(":demo"),
+            pull(":UPPER"),
+        ];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        text += &session(&other, "nowhere", &lines).replace(&folder, "/elsewhere");
+        assert_eq!(
+            other.run("prune --all --force").lines().count(),
+            place.run("prune").lines().count(),
+            "nothing of the other"
+        );
+        other.assert_whole();
+    }
+    insta::assert_snapshot!(text);
+}
+
 #[test]
 fn skopeo_reads_what_is_put_and_puts_more_there() {
     let place = place();

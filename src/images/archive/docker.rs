@@ -12,6 +12,7 @@ use std::io::Read as _;
 
 use serde::Deserialize;
 
+use super::choice::Choice;
 use super::contents::{Contents, Staged};
 use super::loaded::{Loaded, name, put_manifest};
 use super::{Error, LIST};
@@ -31,15 +32,18 @@ struct Entry {
     layers: Option<Vec<String>>,
 }
 
-/// Brings every image of the archive into the store.
+/// Brings the images of the archive into the store, or those that are chosen.
 ///
 /// # Errors
 /// As [`super::load()`].
-pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loaded>, Error> {
+pub(super) fn images(store: &Store, contents: &Contents<'_>, mut choice: Choice<'_>) -> Result<Vec<Loaded>, Error> {
     let mut images: Vec<Loaded> = Vec::new();
     let mut brought = HashMap::new();
     for Entry { config, repo_tags, layers } in list(contents)? {
         let names = names_of(contents, repo_tags)?;
+        if !choice.takes(None, &names) {
+            continue;
+        }
         let parts = (config, layers.unwrap_or_default());
         // The same image may be listed once for each of its names.
         let (id, manifest) = match brought.get(&parts) {
@@ -53,6 +57,9 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
         images.push(Loaded { names, id, manifest });
     }
     if images.is_empty() {
+        if let Some(error) = choice.missing(contents) {
+            return Err(error);
+        }
         return Err(contents.not_images(format!("`{LIST_NAME}` lists no image")));
     }
     Ok(images)

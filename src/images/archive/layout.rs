@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::choice::Choice;
 use super::contents::{Contents, path_of};
 use super::loaded::{Loaded, name, prove};
 use super::{Error, LIST, docker};
@@ -12,11 +13,11 @@ use crate::oci::manifest::{IMAGE_NAME, REF_NAME};
 use crate::oci::{Descriptor, Digest, Document, DocumentKind, Index, Manifest, Platform, Reference, kind, validate};
 use crate::store::{MOST_NESTED, Store, documents};
 
-/// Brings every image of the layout into the store, or those with a tag.
+/// Brings the images of the layout into the store, or those that are chosen.
 ///
 /// # Errors
 /// As [`super::load()`].
-pub(super) fn images(store: &Store, contents: &Contents<'_>, tag: Option<&str>) -> Result<Vec<Loaded>, Error> {
+pub(super) fn images(store: &Store, contents: &Contents<'_>, mut choice: Choice<'_>) -> Result<Vec<Loaded>, Error> {
     let text = contents.document("oci-layout", &documents::LAYOUT)?.unwrap_or_default();
     if let Some(reason) = validate::layout(&text).into_iter().next() {
         return Err(contents.invalid("oci-layout", reason));
@@ -26,11 +27,14 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>, tag: Option<&str>) 
     let mut loaded = Images::default();
     for mut entry in index.manifests {
         let annotations = std::mem::take(&mut entry.annotations);
-        if tag.is_some_and(|tag| annotations.get(REF_NAME).is_none_or(|other| other != tag)) {
+        let (full, tag) = (annotations.get(IMAGE_NAME), annotations.get(REF_NAME));
+        let named = full.or(tag).map(|text| name(contents, "index.json", text));
+        let names = named.as_ref().and_then(|named| named.as_ref().ok()).cloned();
+        // A tag alone is the name of nothing but itself.
+        if !choice.takes(tag.map(String::as_str), names.filter(|_| full.is_some()).as_slice()) {
             continue;
         }
-        let text = annotations.get(IMAGE_NAME).or_else(|| annotations.get(REF_NAME));
-        let named = text.map(|text| name(contents, "index.json", text)).transpose()?;
+        let named = named.transpose()?;
         let chosen = match DocumentKind::of(&entry.media_type) {
             Some(DocumentKind::Manifest) => entry,
             Some(DocumentKind::Index) => choose(contents, entry)?,
@@ -43,8 +47,8 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>, tag: Option<&str>) 
         loaded.add(store, chosen, named);
     }
     if loaded.0.is_empty() {
-        if let Some(tag) = tag {
-            return Err(contents.invalid("index.json", format!("it lists no image with the tag `{tag}`")));
+        if let Some(error) = choice.missing(contents) {
+            return Err(error);
         }
         return Err(contents.not_images("`index.json` lists no image".to_owned()));
     }

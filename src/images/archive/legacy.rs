@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
+use super::choice::Choice;
 use super::contents::Contents;
 use super::docker;
 use super::loaded::{Loaded, name, put_manifest};
@@ -36,11 +37,11 @@ struct Image {
     throwaway: bool,
 }
 
-/// Brings every image of the archive into the store.
+/// Brings the images of the archive into the store, or those that are chosen.
 ///
 /// # Errors
 /// As [`super::load()`].
-pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loaded>, Error> {
+pub(super) fn images(store: &Store, contents: &Contents<'_>, mut choice: Choice<'_>) -> Result<Vec<Loaded>, Error> {
     let text = contents.document("repositories", &LIST)?.unwrap_or_default();
     let repositories: BTreeMap<String, BTreeMap<String, String>> =
         serde_json::from_slice(&text).map_err(|error| contents.invalid("repositories", error))?;
@@ -54,6 +55,12 @@ pub(super) fn images(store: &Store, contents: &Contents<'_>) -> Result<Vec<Loade
         return Err(contents.not_images("`repositories` lists no image".to_owned()));
     }
     let mut images = Vec::new();
+    tops.retain(|_, names| choice.takes(None, names));
+    if tops.is_empty()
+        && let Some(error) = choice.missing(contents)
+    {
+        return Err(error);
+    }
     for (top, names) in tops {
         let (id, manifest) = image(store, contents, &top)?;
         images.push(Loaded { names, id, manifest });

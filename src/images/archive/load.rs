@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
+use super::choice::Choice;
 use super::contents::Contents;
 use super::loaded::Loaded;
 use super::{Error, docker, layout, legacy};
-use crate::oci::Reference;
 use crate::store::Store;
 
 /// Where the archive is.
@@ -19,7 +19,7 @@ pub(crate) enum Input<'a> {
     Stream(File, &'a str),
 }
 
-/// Loads the images of an archive, or of a layout only those with a tag, and gives them their names. All of them are good, or nothing is named.
+/// Loads the images of an archive, or only those with a tag or a name, and gives them their names. All of them are good, or nothing is named.
 ///
 /// # Errors
 /// [`Error::NotImages`] for what is something else; [`Error::Missing`], [`Error::Invalid`] and [`Error::Platform`] for an archive that
@@ -30,7 +30,7 @@ pub(crate) fn load(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result
     Ok(images)
 }
 
-/// Takes the images of an OCI layout, or only those with a tag, into the store. They get no names.
+/// Takes the images of an OCI layout, or only those with a tag or a name, into the store. They get no names.
 ///
 /// # Errors
 /// As [`load`].
@@ -46,26 +46,18 @@ fn bring(store: &Store, input: Input<'_>, tag: Option<&str>) -> Result<Vec<Loade
         Input::Path(path) => Contents::of_archive(store, path, File::open(path).map_err(Error::io("open", path))?)?,
         Input::Stream(file, name) => Contents::of_archive(store, Path::new(name), file)?,
     };
+    let choice = Choice::new(tag);
     let mut images = if contents.has("oci-layout") && contents.has("index.json") {
-        layout::images(store, &contents, tag)?
+        layout::images(store, &contents, choice)?
     } else if contents.is_folder() {
         let reason =
             "a folder has to be an OCI layout, with `oci-layout` and `index.json`; pack a Docker archive with tar";
         return Err(contents.not_images(reason.to_owned()));
     } else if contents.has("manifest.json") || contents.has("repositories") {
-        let mut images = if contents.has("manifest.json") {
-            docker::images(store, &contents)?
-        } else {
-            legacy::images(store, &contents)?
-        };
-        if let Some(tag) = tag {
-            let wanted = Reference::parse_normalized(tag).ok().map(|name| name.with_default_tag());
-            images.retain(|image| image.names.iter().any(|name| Some(name) == wanted.as_ref()));
-            if images.is_empty() {
-                return Err(contents.not_images(format!("it has no image `{tag}`")));
-            }
+        match contents.has("manifest.json") {
+            true => docker::images(store, &contents, choice)?,
+            false => legacy::images(store, &contents, choice)?,
         }
-        images
     } else {
         let reason = "it has neither `oci-layout` with `index.json`, nor `manifest.json`, nor `repositories`";
         return Err(contents.not_images(reason.to_owned()));

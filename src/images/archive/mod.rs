@@ -19,6 +19,7 @@
 //! Read [`load`](mod@load) next, and [`save`](mod@save) for the way out; [`location`](mod@location) has the names that skopeo and Podman give to all of them.
 
 mod add;
+mod choice;
 mod contents;
 mod docker;
 mod file;
@@ -77,6 +78,16 @@ pub enum Error {
         member: String,
         /// What needs it.
         by: String,
+    },
+    /// The image that is asked for is not in it.
+    #[error("`{archive}` has no image `{wanted}`; it has {available}")]
+    NoImage {
+        /// Its name.
+        archive: String,
+        /// The tag or the name.
+        wanted: String,
+        /// What there is.
+        available: String,
     },
     /// The images in it are for other machines.
     #[error("`{archive}` has no image for {platform} (it has {available})")]
@@ -145,7 +156,7 @@ impl Explained for Error {
             Error::Layer(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Io { source, .. } => errno::hint(source),
-            Error::Invalid { .. } => None,
+            Error::Invalid { .. } | Error::NoImage { .. } => None,
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::world::World;
 #[derive(Debug, Args)]
 #[command(long_about = None)]
 pub(crate) struct Pull {
-    /// The image, by its name: `[REGISTRY/]NAME[:TAG|@DIGEST]`; or where it lies: `oci:FOLDER[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE`
+    /// The image, by its name: `[REGISTRY/]NAME[:TAG|@DIGEST]`; or where it lies: `oci:FOLDER[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`
     name: String,
     #[command(flatten)]
     options: Transfer,
