@@ -162,6 +162,44 @@ fn a_download_goes_on_where_it_has_broken_off() {
     place.assert_whole();
 }
 
+/// The first half comes, and then there is another file at the same URL, whose server says so in one way or in none.
+#[test]
+fn a_file_that_has_changed_meanwhile_comes_anew() {
+    let (before, now) = ([b'1'; 100_000], [b'2'; 100_000]);
+    let times = Mutex::new(std::collections::HashMap::new());
+    let server = Fake::start(move |asked| {
+        let mut times = times.lock().unwrap();
+        let time = times.entry(asked.path.clone()).or_insert(0);
+        *time += 1;
+        if *time == 1 {
+            let tag: &[(&str, &str)] = if asked.path == "/date" { &[DATE] } else { &[("ETag", "\"one\"")] };
+            return answer("200 OK", tag, &before)[..50_000].to_vec();
+        }
+        let from = asked.header("range").and_then(|range| range["bytes=".len()..].trim_end_matches('-').parse().ok());
+        let Some(from) = from.filter(|_| asked.path != "/heeds") else { return answer("200 OK", &[], &now) };
+        let range = format!("bytes {from}-{}/{}", now.len() - 1, now.len());
+        let mut headers = vec![("Content-Range", range.as_str())];
+        match asked.path.as_str() {
+            "/ignores" => headers.push(("ETag", "\"two\"")),
+            "/weakens" => headers.push(("ETag", "W/\"one\"")),
+            "/date" => headers.push(("Last-Modified", "Tue, 15 Nov 1994 09:00:00 GMT")),
+            _ => {}
+        }
+        answer("206 Partial Content", &headers, &now[from..])
+    });
+    let place = place(Role::Self_, &server, "");
+    for path in ["heeds", "ignores", "weakens", "says-nothing", "date"] {
+        write(&place, &server, &format!("ADD http://HOST/{path} /data"));
+        let text = session(
+            &place,
+            &server,
+            &["$L build -q -t demo . > /dev/null; $L run --rm demo sh -c 'tr -d 2 < /data | wc -c; wc -c < /data'"],
+        );
+        assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), ["0", "100000"], "{path}: {text}\n{:?}", asked(&server));
+    }
+    place.assert_whole();
+}
+
 #[test]
 fn a_download_is_told_of() {
     let server = Fake::start(|asked| match asked.header("if-none-match") {

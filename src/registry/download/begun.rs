@@ -61,12 +61,12 @@ impl Begun {
     /// Whether a part is the rest of the same content: RFC 9110, section 15.3.7.3. A server may have passed over what the part depends on.
     pub(super) fn goes_on_with(&self, answer: &Answer) -> bool {
         let Validators { etag, modified } = &self.validators;
-        let differs = |name, kept: &Option<String>| {
-            answer.header(name).is_some_and(|now| kept.as_deref().is_some_and(|kept| kept != now))
-        };
+        // A part has the tag that the whole would have; the date it need not have.
+        let has_other_tag = etag.as_deref().is_some_and(|etag| answer.header("etag") != Some(etag));
+        let is_of = |modified: &String| answer.header("last-modified").is_none_or(|now| now == modified);
         let whole = answer.header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse::<u64>().ok());
-        if differs("etag", etag)
-            || differs("last-modified", modified)
+        if has_other_tag
+            || !modified.as_ref().is_none_or(is_of)
             || whole.is_some_and(|whole| self.total.is_some_and(|total| total != whole))
         {
             return false;

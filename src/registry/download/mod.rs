@@ -141,12 +141,12 @@ impl Visit<'_> {
             206 if rest.is_some() && begun.as_ref().is_some_and(|begun| begun.goes_on_with(&answer)) => {
                 self.receive(answer, begun)
             }
-            206 => Err(self.wrong(self.url, "it is another part than was asked for")),
-            // It is shorter now.
-            416 if rest.is_some() => {
+            // It is another file now, which may be shorter: all of it has to come, and not its end behind the beginning of the one before.
+            206 | 416 if rest.is_some() => {
                 *begun = None;
                 Ok(Err(self.broken("it has become another file")))
             }
+            206 => Err(self.wrong(self.url, "it is a part, and all of it was asked for")),
             200..=299 => {
                 *begun = Some(Begun::new(self.store, &answer, self.expected)?);
                 self.receive(answer, begun)
