@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use layerlab::oci::Digest;
 use layerlab::store::{Home, Store};
@@ -341,6 +341,110 @@ fn a_bad_cache_costs_time_and_nothing_else() {
         class.assert_whole();
     }
     insta::assert_snapshot!(told);
+}
+
+/// What lies in a folder: each path with the digest of its bytes, or where a link leads.
+fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = path.symlink_metadata().unwrap().file_type();
+        let what = match () {
+            () if kind.is_dir() => "a folder".to_owned(),
+            () if kind.is_symlink() => format!("-> {}", fs::read_link(&path).unwrap().display()),
+            () => Digest::of(&fs::read(&path).unwrap()).to_string(),
+        };
+        found.insert(path.clone(), what);
+        if kind.is_dir() {
+            found.append(&mut listing(&path));
+        }
+    }
+    found
+}
+
+/// Somebody's files are no cache, wherever in the folder they lie: nothing is written there, and nothing removed.
+#[test]
+fn a_folder_with_something_else_gets_no_cache() {
+    let class = Class::new("//- class/Dockerfile\nFROM scratch\nCOPY f /\n//- class/f\nf\n");
+    let mut told = String::new();
+    for (name, made) in [
+        ("a file", "mkdir $C; echo mine > $C/notes"),
+        ("a hidden file", "mkdir $C; echo mine > $C/.notes.tmp"),
+        ("an image", "$T build -q -t x class; $T save -o x.tar x; mkdir $C; tar -xf x.tar -C $C"),
+        (
+            "a layout without an image",
+            "mkdir -p $C/blobs/sha256; echo '{\"imageLayoutVersion\":\"1.0.0\"}' > $C/oci-layout; echo '{\"schemaVersion\":2,\"manifests\":[]}' > $C/index.json; echo mine > $C/notes",
+        ),
+        ("an index that is none", "mkdir $C; echo mine > $C/index.json"),
+        ("a file among the blobs", "mkdir -p $C/blobs/sha256; echo mine > $C/blobs/photo"),
+        ("a file among the layers", "mkdir -p $C/blobs/sha256; echo mine > $C/blobs/sha256/photo"),
+        ("a link to a folder", "mkdir -p $C elsewhere; echo mine > elsewhere/photo; ln -s ../work/elsewhere $C/blobs"),
+        (
+            "a link in a cache",
+            "$T build -q --cache-to type=local,dest=$C class; mv $C/blobs/sha256 layers; ln -s ../../work/layers $C/blobs/sha256",
+        ),
+    ] {
+        class.shell(made);
+        let before = (listing(&class.cache()), listing(&class.place.path("")));
+        told += &class.session("", &["$T build -q --cache-to type=local,dest=$C class"]).replacen(
+            '$',
+            &format!("{name}: $"),
+            1,
+        );
+        assert_eq!((listing(&class.cache()), listing(&class.place.path(""))), before, "{name}");
+        fs::remove_dir_all(class.cache()).unwrap();
+        class.shell("rm -rf elsewhere layers x.tar");
+    }
+    insta::assert_snapshot!(told);
+    class.assert_whole();
+}
+
+/// What is left of an export that was killed goes with the next one; what somebody has called nearly so stays.
+#[test]
+fn what_a_killed_export_has_left_is_swept() {
+    let class = Class::new(FILES);
+    let left = ["blobs/sha256/.4000000-3.tmp", ".4000000-4.tmp"].map(|name| class.cache().join(name));
+    let made = "mkdir -p $C/blobs/sha256; touch $C/lock $C/.4000000-4.tmp; echo half > $C/blobs/sha256/.4000000-3.tmp";
+    for line in [made, "touch $C/.4000000-4.tmp $C/.4000000-x.tmp; echo half > $C/blobs/sha256/.4000000-3.tmp"] {
+        class.shell(line);
+        class.shell("$T build -q --cache-to type=local,dest=$C,mode=max class");
+        assert!(!left.iter().any(|path| path.exists()), "{line}: {:#?}", listing(&class.cache()));
+    }
+    assert!(class.cache().join(".4000000-x.tmp").exists());
+    class.assert_whole();
+}
+
+/// The student has a layer that was damaged since, and the teacher's cache the right one.
+#[test]
+fn a_damaged_layer_comes_again_from_the_cache() {
+    for (name, cache) in [("with the cache", "--cache-from type=local,src=$C"), ("without it", "")] {
+        let class = Class::new(FILES);
+        class.shell("$T build -q -t x --cache-to type=local,dest=$C,mode=max class");
+        class.shell("$S build -q -t x --cache-from type=local,src=$C student");
+        let (right, id) = (class.made("S", "x"), class.shell("$S inspect -f '{{.Id}}' x"));
+        let (_, document) = class.documents();
+        for record in document["records"].as_array().unwrap() {
+            let Some(digest) = record["result"]["layer"]["diff_id"].as_str() else { continue };
+            let path = class.home("student").join("blobs/sha256").join(digest.trim_start_matches("sha256:"));
+            // A layer of another stage has not come.
+            let Ok(mut bytes) = fs::read(&path) else { continue };
+            *bytes.iter_mut().find(|byte| **byte != 0).unwrap() ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+        let text = class.session(
+            "",
+            &[&format!("$S build -t x --progress plain {cache} student | grep -E 'WARNING|fetched|CACHED|DONE|ERROR'")],
+        );
+        insta::assert_snapshot!(format!("a_damaged_layer_comes_again_{}", name.replace(' ', "_")), text);
+        let made = class.made("S", "x");
+        if cache.is_empty() {
+            // The image from before stays damaged.
+            assert!(made.starts_with("tool\n") && made != right, "{made}");
+        } else {
+            assert_eq!((made, class.shell("$S inspect -f '{{.Id}}' x")), (right, id));
+            class.assert_whole();
+        }
+    }
 }
 
 /// A record with a seal that is right. The layer: its digest and its size.

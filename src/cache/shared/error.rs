@@ -12,6 +12,9 @@ pub(crate) enum Error {
     /// What is there is something else.
     #[error("{0}")]
     NotACache(String),
+    /// There is something else where one is to be written.
+    #[error("`{}` is no place for it: {reason}", path.display())]
+    Occupied { path: PathBuf, reason: String },
     /// There is nothing.
     #[error("there is no cache in `{}`", path.display())]
     Nothing { path: PathBuf },
@@ -38,6 +41,7 @@ impl Explained for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::NotACache(_) => Some("`layerlab build --cache-to` writes one".to_owned()),
+            Error::Occupied { .. } => Some("name a folder that is new or empty, or has a cache".to_owned()),
             Error::Nothing { .. } => Some("`layerlab build --cache-to type=local,dest=FOLDER` makes one".to_owned()),
             Error::Io { source, .. } => errno::hint(source),
             Error::Registry(error) => error.hint(),

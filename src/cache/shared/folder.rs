@@ -9,7 +9,9 @@
 //! still reading that misses a layer, and takes the step itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::document::Document;
@@ -18,11 +20,13 @@ use crate::document::{self, Links};
 use crate::layer::pack::pack;
 use crate::limits::Bound;
 use crate::oci::{Descriptor, Digest, DocumentKind, Index, Layout, Manifest, kind, media_type, to_json};
-use crate::store::write::{Temporary, atomic_write, create_folder, remove_file};
+use crate::store::write::{Temporary, atomic_write, create_folder, is_temporary, remove_file};
 use crate::store::{Lock, LockMode, Staging, Store, documents, lock_patiently};
 
 /// What is in the folder of a cache.
 const PARTS: [&str; 4] = ["oci-layout", "index.json", "blobs", "lock"];
+/// How long the name of a blob is.
+const HEX: usize = 64;
 
 /// A folder with a cache, or for one.
 #[derive(Clone, Debug)]
@@ -109,11 +113,15 @@ impl Folder {
     /// Begins to write: nobody else does meanwhile.
     ///
     /// # Errors
-    /// [`Error::NotACache`] for a folder that has something else, and what the kernel says.
+    /// [`Error::Occupied`] for a folder that has something else, in which nothing is touched then, and what the kernel says.
     pub(super) fn write(self, store: &Store) -> Result<Writing<'_>, Error> {
-        self.refuse_something_else(store.home().bound(&documents::MANIFEST))?;
+        self.refuse_something_else(store.home().bound(&documents::MANIFEST)).map_err(|error| match error {
+            Error::NotACache(reason) => Error::Occupied { path: self.path.clone(), reason },
+            error => error,
+        })?;
         create_folder(&self.blobs())?;
         let lock = lock_patiently(&self.path.join("lock"), LockMode::Exclusive, store.meter())?;
+        self.sweep();
         let bound = store.home().bound(&documents::MANIFEST);
         let before = match self.manifest(bound) {
             Ok(bytes) => self.read_before(store, &bytes)?,
@@ -125,35 +133,68 @@ impl Folder {
 
     /// Looks before anything is made: a folder that has files of somebody is no place for a cache.
     fn refuse_something_else(&self, bound: Bound) -> Result<(), Error> {
+        // What is removed from here in the end is removed from this folder.
+        for folder in [self.path.join("blobs"), self.blobs()] {
+            if folder.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+                return Err(Error::NotACache(format!("its `{}` is not a folder", folder.display())));
+            }
+        }
         match self.manifest(bound) {
             Err(Error::Nothing { .. }) => {}
-            found => return found.map(|_| ()),
+            found => return cache(&found?).map(|_| ()),
         }
-        let entries = match std::fs::read_dir(&self.path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(Error::Io { operation: "read", path: self.path.clone(), source }),
-        };
-        // What a first write that was killed has left is no obstacle.
-        let is_ours = |name: &std::ffi::OsStr| PARTS.iter().any(|part| name == *part);
-        match entries.flatten().map(|entry| entry.file_name()).find(|name| !is_ours(name)) {
-            Some(_) => Err(Error::NotACache(format!("`{}` has something else in it", self.path.display()))),
-            None => Ok(()),
+        for (depth, folder) in [self.path.clone(), self.path.join("blobs"), self.blobs()].into_iter().enumerate() {
+            let names = match fs::read_dir(&folder) {
+                Ok(entries) => entries.map(|entry| Ok(entry?.file_name())).collect(),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+            let names = names.map_err(|source| Error::Io { operation: "list", path: folder.clone(), source })?;
+            if let Some(other) = names.iter().find(|name| !is_ours(depth, name)) {
+                return Err(Error::NotACache(format!("it has `{}`", folder.join(other).display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what writers have left that were killed. There is no other writer.
+    fn sweep(&self) {
+        for folder in [self.path.clone(), self.blobs()] {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                if is_temporary(&entry.file_name()) {
+                    // What stays costs room, and the next one tries again.
+                    let _ = remove_file(&entry.path());
+                }
+            }
         }
     }
 
     /// What the cache has that is there. One that can't be read is replaced; something else is not.
     fn read_before(&self, store: &Store, bytes: &[u8]) -> Result<Before, Error> {
-        let manifest: Option<Manifest> = kind::parse(bytes).ok();
-        let Some(manifest) = manifest.filter(Manifest::is_cache) else {
-            return Err(Error::NotACache("it has an image, and no cache".to_owned()));
-        };
+        let manifest = cache(bytes)?;
         let bound = store.home().bound(&super::SHARED);
         let document = self.document(&manifest.config, bound).ok().and_then(|bytes| Document::parse(&bytes).ok());
         let layers = document.into_iter().flat_map(|document| document.layers);
         let blobs = manifest.layers.iter().map(|blob| blob.digest).chain([manifest.config.digest, Digest::of(bytes)]);
         Ok(Before { layers: layers.map(|sent| (sent.diff_id.0, sent.blob)).collect(), blobs: blobs.collect() })
     }
+}
+
+/// Whether a name is one that a cache has, or that a first write has left that was killed: in its folder, in `blobs`, and in the folder below that.
+fn is_ours(depth: usize, name: &OsStr) -> bool {
+    let is_blob = || name.len() == HEX && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
+    is_temporary(name)
+        || match depth {
+            0 => PARTS.iter().any(|part| name == *part),
+            1 => name == "sha256",
+            _ => is_blob(),
+        }
+}
+
+/// Reads the manifest of a cache.
+fn cache(bytes: &[u8]) -> Result<Manifest, Error> {
+    let manifest: Option<Manifest> = kind::parse(bytes).ok();
+    manifest.filter(Manifest::is_cache).ok_or_else(|| Error::NotACache("it has an image, and no cache".to_owned()))
 }
 
 /// What was there before.
