@@ -80,6 +80,18 @@ pub enum Error {
         /// What it is.
         actual: String,
     },
+    /// The server has listed one commit, and sent another.
+    #[error("{repository} has sent commit {sent} as `{}`, after it has listed {listed}", shown::line(name))]
+    Moved {
+        /// Its address.
+        repository: String,
+        /// The reference.
+        name: String,
+        /// What the reference was when it was looked up.
+        listed: String,
+        /// What has come.
+        sent: String,
+    },
     /// There is more than may come.
     #[error("{repository} has more than {} bytes, the limit for a {}", bound.most, bound.what)]
     TooLarge {
@@ -125,6 +137,9 @@ impl Explained for Error {
             Error::Checksum { .. } => {
                 "nothing of it was kept; if the commit is the right one, correct the checksum".to_owned()
             }
+            Error::Moved { .. } => {
+                "nothing of it was kept; if somebody has pushed to it just now, try again".to_owned()
+            }
             Error::TooLarge { bound, .. } => {
                 format!("set {} to a larger number of bytes to raise the limit", bound.variable)
             }
@@ -159,4 +174,28 @@ fn advice(said: &str) -> Option<String> {
     } else {
         return None;
     })
+}
+
+/// Why nobody is reached, without the address, which is said already, and without the time that it took.
+pub(super) fn reason(said: &str) -> String {
+    let reason = said.rsplit_once("': ").map_or(said, |(_, reason)| reason);
+    match (reason.find(" after "), reason.find(" ms: ")) {
+        (Some(from), Some(to)) if from < to => format!("{}{}", &reason[..from], &reason[to + 3..]),
+        _ => reason.to_owned(),
+    }
+}
+
+/// Whether git, curl or ssh say that a server can't be reached.
+pub(super) fn is_offline(said: &str) -> bool {
+    const OFFLINE: [&str; 8] = [
+        "Could not resolve host",
+        "Failed to connect",
+        "Couldn't connect",
+        "unable to connect",
+        "unable to look up",
+        "Connection refused",
+        "timed out",
+        "Network is unreachable",
+    ];
+    OFFLINE.iter().any(|words| said.contains(words))
 }

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::address::{Source, Submodules};
+use super::connection::Connection;
 use super::program::{Git, With};
 use super::references::{self, Found, WANTED};
 use super::repository::{Repository, Scheme, Server, is_commit};
@@ -20,8 +21,7 @@ use super::{Error, checkout, kept, submodules};
 use crate::hidden::Hidden;
 use crate::layer::{self, LayerWriter};
 use crate::oci::Layer;
-use crate::progress::Stopped;
-use crate::registry::place::{LookUp, NamedBy, Neighbourhood, NoPlace};
+use crate::registry::place::{NamedBy, Neighbourhood};
 use crate::store::{Store, write};
 use crate::tree::{Tree, TreePath};
 
@@ -84,31 +84,14 @@ impl<'v> Visit<'v> {
         named: NamedBy,
     ) -> Result<Visit<'v>, Error> {
         let repository = &source.repository;
-        let (host, port) = (repository.host(), repository.port.unwrap_or(repository.scheme.port()));
-        let server = format!("{host}:{port}");
-        let look_up = look_up(repository.scheme);
-        let addresses = neighbourhood.find(host, port, named, look_up, store.meter());
-        let addresses = addresses.map_err(|no_place| match no_place {
-            NoPlace::Forbidden(reason) => Error::Forbidden { server: server.clone(), reason },
-            NoPlace::NoHost => {
-                Error::Unreachable { server: server.clone(), reason: "the name has no address".to_owned() }
-            }
-            NoPlace::Stopped => Error::Store(Stopped.into()),
-        })?;
-        let mut settings = Vec::new();
-        if repository.is_http() {
-            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            if !addresses.is_empty() && !host.starts_with('[') {
-                settings.push(("http.curloptResolve".to_owned(), format!("{server}:{}", addresses.join(","))));
-            }
-            if let Some(header) = login.header(repository) {
-                let scope = format!("http.{}.extraHeader", repository.url());
-                settings.push((scope, format!("Authorization: {header}")));
-            }
+        let mut connection = Connection::to(repository, &neighbourhood, named, store.meter())?;
+        if let Some(header) = login.header(repository).filter(|_| repository.is_http()) {
+            let scope = format!("http.{}.extraHeader", repository.url());
+            connection.settings.push((scope, format!("Authorization: {header}")));
         }
         let folder = Folder(write::temporary_folder(&store.home().temporary())?);
         let agent = login.agent.clone();
-        let git = Git { store, folder: folder.0.join("git"), name: repository.to_string(), server, settings, agent };
+        let git = Git { store, folder: folder.0.join("git"), name: repository.to_string(), connection, agent };
         Ok(Visit { source, login, git, neighbourhood, _folder: folder })
     }
 
@@ -168,12 +151,12 @@ impl<'v> Visit<'v> {
         Ok(())
     }
 
-    /// Brings the objects of a commit. Gives its id.
+    /// Brings the objects of a commit, which has to be the one that the server has listed. Gives its id.
     fn fetch(&self, found: &Found) -> Result<String, Error> {
         let git = &self.git;
         let format = if found.object.len() == 64 { "--object-format=sha256" } else { "--object-format=sha1" };
         git.answer(With::Objects, &["init", "--quiet", "--bare", "--template=", format])?;
-        let url = self.source.repository.url();
+        let url = git.connection.url.as_str();
         let one = ["fetch", "--progress", "--no-tags", "--depth=1", "--", url];
         let wanted = found.name.as_deref().unwrap_or(&found.object);
         let fetched = git.answer(With::Server, &[&one[..], &[&format!("+{wanted}:{WANTED}")]].concat());
@@ -192,13 +175,17 @@ impl<'v> Visit<'v> {
         }
         // A checksum may be that of a tag; what came decides, and not what the server has said before.
         let object = git.answer(With::Objects, &["rev-parse", "--verify", WANTED])?;
+        if let Some(name) = found.name.as_deref().filter(|_| object != found.object || commit != found.commit()) {
+            let (repository, name, listed) = (git.name.clone(), name.to_owned(), found.commit().to_owned());
+            return Err(Error::Moved { repository, name, listed, sent: commit });
+        }
         self.check(&commit, &object)?;
         Ok(commit)
     }
 
     /// Brings all that has a name, from a server that gives nothing else.
     fn fetch_all(&self, found: &Found) -> Result<(), Error> {
-        let (git, url) = (&self.git, self.source.repository.url());
+        let (git, url) = (&self.git, self.git.connection.url.as_str());
         let all = ["+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*"];
         git.answer(With::Server, &[&["fetch", "--progress", "--no-tags", "--", url], &all[..]].concat())?;
         let set = git.answer(With::Objects, &["update-ref", WANTED, &format!("{}^{{commit}}", found.object)]);
@@ -260,15 +247,4 @@ pub(crate) enum Keep {
 /// Whether a server gives only what has a name.
 fn is_unnamed(said: &str) -> bool {
     ["not our ref", "unadvertised object", "shallow"].iter().any(|words| said.contains(words))
-}
-
-/// Who looks up the names of servers.
-fn look_up(scheme: Scheme) -> LookUp {
-    let names: &[&str] = match scheme {
-        Scheme::Https => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
-        Scheme::Http => &["http_proxy", "all_proxy", "ALL_PROXY"],
-        Scheme::Git | Scheme::Ssh => &[],
-    };
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if names.iter().any(is_set) { LookUp::AtTheProxy } else { LookUp::Here }
 }

@@ -11,20 +11,23 @@
 //! same commit gives the same layer.
 //!
 //! Where a server is: as for a URL of ADD, it may not be on the wire, and where a repository names another one, that has to be public or in the same part
-//! of the network. `git` connects by itself: over HTTP to the addresses that were judged, unless there is a proxy; over SSH and git's own
-//! protocol it looks the name up again.
+//! of the network. `git` connects by itself, to an address that was judged (`connection.rs`), or to the user's proxy, which looks names up then.
 //!
 //! Read `address.rs` first, then `fetch.rs`. Left out: contents of Git LFS, which stay pointers; `.git` folders of submodules.
 
 mod address;
 mod checkout;
+mod connection;
 mod error;
 mod fetch;
 mod kept;
+mod leash;
 mod program;
+mod proxy;
 mod references;
 mod repository;
 mod submodules;
+mod watch;
 
 pub(crate) use address::{Source, Submodules, is_repository, without_credentials as without_password};
 pub(crate) use error::Error;

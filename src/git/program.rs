@@ -9,62 +9,36 @@
 //! arguments                                what others write stands behind `--`, and begins with no `-`
 //! ```
 //!
-//! It runs in a process group of its own. It is ended, with all that it has started, when somebody wishes to stop, when nothing comes any more,
-//! when too much comes, when we end, and when whoever reads its output has had enough.
+//! It runs in a process group of its own. It is ended, with all that it has started, by us (`watch.rs`), and when we end (`leash.rs`).
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process_group, set_parent_process_death_signal,
-    setrlimit, waitid,
-};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::Error;
+use super::connection::Connection;
+use super::error::{is_known, is_offline, reason};
+use super::leash::Leash;
+pub(super) use super::watch::With;
+use super::watch::{Ended, PATIENCE, REPOSITORY, Said, Watch};
 use crate::deeds::{self, Group};
-use crate::limits::{Bound, Limit};
-use crate::progress::Work;
+use crate::limits::Limit;
 use crate::store::Store;
-
-/// What may come of a repository, compressed: as much as a layer.
-pub(super) const REPOSITORY: Limit = Limit::bytes("git repository", "LAYERLAB_MAX_REPOSITORY", 64 << 30);
 
 /// The memory of each of its processes: a small pack can unfold to any size.
 pub(super) const MEMORY: Limit = Limit::bytes("git", "LAYERLAB_MAX_GIT_MEMORY", 1 << 30);
 
-/// How often it is looked whether to go on.
-const PERIOD: Duration = Duration::from_millis(20);
-/// How long a server may say nothing.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// The most bytes that are kept of what it says.
-const SAID: usize = 16 << 10;
 /// The most bytes of a short answer.
 const ANSWER: u64 = 1 << 20;
 
-/// What of this process's environment it has: where programs are, proxies, and which certificates are good.
-const PASSED: &[&str] = &[
-    "PATH",
-    "TMPDIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "GIT_SSL_CAINFO",
-    "GIT_SSL_CAPATH",
-];
+/// What of this process's environment it has: where programs are, and which certificates are good.
+const PASSED: &[&str] = &["PATH", "TMPDIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"];
 
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("LC_ALL", "C"),
@@ -78,12 +52,6 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_OPTIONAL_LOCKS", "0"),
-    // Only keys that the user has put into an agent, and only servers that the user knows.
-    (
-        "GIT_SSH_COMMAND",
-        "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o IdentityFile=none -o ClearAllForwardings=yes \
-         -o ConnectTimeout=30 -o ServerAliveInterval=15",
-    ),
 ];
 
 // ANCHOR: settings
@@ -113,28 +81,10 @@ pub(super) struct Git<'g> {
     pub(super) folder: PathBuf,
     /// What it is called in messages.
     pub(super) name: String,
-    /// Host and port of its server.
-    pub(super) server: String,
-    /// More settings, some of them secret.
-    pub(super) settings: Vec<(String, String)>,
+    /// How its server is reached; some of its settings are secret.
+    pub(super) connection: Connection,
     /// The socket of an agent for ssh(1).
     pub(super) agent: Option<PathBuf>,
-}
-
-/// What a call has to do with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum With {
-    /// A server, which may say nothing, or too much.
-    Server,
-    /// What has come.
-    Objects,
-}
-
-/// Why it was ended.
-enum Ended {
-    Stopped,
-    Silent,
-    TooLarge(Bound),
 }
 
 impl Git<'_> {
@@ -172,17 +122,21 @@ impl Git<'_> {
             line,
             "what ADD takes of a repository",
         );
-        let mut child = self.command(arguments).spawn().map_err(|source| match source.kind() {
+        let not_started = |source: std::io::Error| match source.kind() {
             ErrorKind::NotFound => Error::NoProgram,
             _ => Error::Io { operation: "start", path: PathBuf::from("git"), source },
-        })?;
+        };
+        let mut command = self.command(arguments);
+        let _leash = Leash::put_on(&mut command).map_err(not_started)?;
+        let mut child = command.spawn().map_err(not_started)?;
+        drop(command);
         let output = File::from(OwnedFd::from(child.stdout.take().expect("it is a pipe")));
         let stderr = child.stderr.take().expect("it is a pipe");
         let said = Said::default();
         let (enough, is_enough) = channel();
         let (taken, ended) = std::thread::scope(|scope| {
             scope.spawn(|| said.listen(stderr));
-            let watch = Watch { git: self, with, said: &said, is_enough };
+            let watch = Watch { store: self.store, folder: &self.folder, with, said: &said, is_enough };
             let watcher = scope.spawn(move || watch.until_end(child));
             let taken = take(output);
             // The watcher may have ended already.
@@ -198,15 +152,14 @@ impl Git<'_> {
         }
     }
 
-    /// Bounds what it may use, and lets it end with us, however we end. What it has started ends when its pipes do.
+    /// Bounds what it may use.
     fn bound(&self, command: &mut Command) {
         let home = self.store.home();
         let (size, memory) = (home.bound(&REPOSITORY).most, home.bound(&MEMORY).most);
         let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
-        // SAFETY: between fork and exec it makes system calls only, prctl(2) and setrlimit(2), and takes no memory.
+        // SAFETY: between fork and exec it makes a system call only, setrlimit(2), and takes no memory.
         unsafe {
             command.pre_exec(move || {
-                set_parent_process_death_signal(Some(Signal::KILL))?;
                 setrlimit(Resource::Fsize, limit(size))?;
                 setrlimit(Resource::Data, limit(memory))?;
                 Ok(())
@@ -221,8 +174,10 @@ impl Git<'_> {
         command.envs(ENVIRONMENT.iter().copied()).env("GIT_DIR", &self.folder);
         command.envs(self.agent.as_ref().map(|socket| ("SSH_AUTH_SOCK", socket)));
         // Not among the arguments, which everybody on the machine can see.
-        command.env("GIT_CONFIG_COUNT", self.settings.len().to_string());
-        for (index, (name, value)) in self.settings.iter().enumerate() {
+        let Connection { settings, variables, .. } = &self.connection;
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+        for (index, (name, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{index}"), name).env(format!("GIT_CONFIG_VALUE_{index}"), value);
         }
         for setting in SETTINGS {
@@ -262,132 +217,14 @@ impl Git<'_> {
             }
         }
         let lines = || all.lines().map(str::trim).filter(|line| !line.is_empty());
-        let known = |line: &&str| is_offline(line) || super::error::is_known(line);
+        let known = |line: &&str| is_offline(line) || is_known(line);
         let telling = lines().find(known);
         let telling = telling.or_else(|| lines().find(|line| line.starts_with("fatal:") || line.starts_with("error:")));
         let said = telling.or_else(|| lines().next_back()).unwrap_or("nothing");
         let said = said.trim_start_matches("fatal: ").trim_start_matches("error: ").to_owned();
         match is_offline(&said) {
-            true => Error::Unreachable { server: self.server.clone(), reason: reason(&said) },
+            true => Error::Unreachable { server: self.connection.server.clone(), reason: reason(&said) },
             false => Error::Failed { repository: self.name.clone(), said },
         }
     }
-}
-
-/// Why nobody is reached, without the address, which is said already, and without the time that it took.
-fn reason(said: &str) -> String {
-    let reason = said.rsplit_once("': ").map_or(said, |(_, reason)| reason);
-    match (reason.find(" after "), reason.find(" ms: ")) {
-        (Some(from), Some(to)) if from < to => format!("{}{}", &reason[..from], &reason[to + 3..]),
-        _ => reason.to_owned(),
-    }
-}
-
-/// What it says on its standard error, and how much.
-#[derive(Default)]
-struct Said {
-    last: Mutex<Vec<u8>>,
-    bytes: AtomicU64,
-}
-
-impl Said {
-    fn listen(&self, mut stream: ChildStderr) {
-        let mut piece = [0; 4096];
-        while let Ok(count @ 1..) = stream.read(&mut piece) {
-            self.bytes.fetch_add(count as u64, Ordering::Relaxed);
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.extend_from_slice(&piece[..count]);
-            let surplus = last.len().saturating_sub(SAID);
-            last.drain(..surplus);
-        }
-    }
-
-    fn text(&self) -> String {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // Progress overwrites its line.
-        String::from_utf8_lossy(&last).replace('\r', "\n")
-    }
-}
-
-/// Who sees to it that a call ends.
-struct Watch<'w> {
-    git: &'w Git<'w>,
-    with: With,
-    said: &'w Said,
-    /// Whether whoever reads the output has failed, when it is read.
-    is_enough: Receiver<bool>,
-}
-
-impl Watch<'_> {
-    /// Waits for the end of a process, and brings it about where that is needed.
-    fn until_end(self, mut child: Child) -> Result<(ExitStatus, Option<Ended>), Error> {
-        let group = Pid::from_child(&child);
-        let meter = self.git.store.meter();
-        let bound = self.git.store.home().bound(&REPOSITORY);
-        let task = (self.with == With::Server).then(|| meter.begin(Work::Downloading, None));
-        let (mut seen, mut last) = ((0, 0), Instant::now());
-        let (mut ended, mut is_read) = (None, false);
-        loop {
-            let mut end = false;
-            if ended.is_none() {
-                ended = meter.check().is_err().then_some(Ended::Stopped);
-            }
-            if let (Some(task), None) = (&task, &ended) {
-                let now = (self.said.bytes.load(Ordering::Relaxed), size(&self.git.folder.join("objects")));
-                if now != seen {
-                    let _ = task.add(now.1.saturating_sub(seen.1));
-                    (seen, last) = (now, Instant::now());
-                }
-                ended = match () {
-                    () if now.1 > bound.most => Some(Ended::TooLarge(bound)),
-                    () if last.elapsed() > PATIENCE => Some(Ended::Silent),
-                    () => None,
-                };
-            }
-            match self.is_enough.recv_timeout(if is_read { Duration::from_millis(1) } else { PERIOD }) {
-                Ok(has_failed) => {
-                    (is_read, end) = (true, has_failed);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(1)),
-            }
-            // It has not been waited for, so its number is still its own.
-            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-            let has_ended = !matches!(waitid(WaitId::Pid(group), options), Ok(None));
-            if has_ended || end || ended.is_some() {
-                // What it has started may live on, and hold its streams.
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            if has_ended {
-                let status = child.wait().map_err(|error| self.git.io("wait for git in", error))?;
-                return Ok((status, ended));
-            }
-        }
-    }
-}
-
-/// The bytes in the files below a folder, packed or not.
-fn size(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let size_of = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    };
-    entries.map(size_of).sum()
-}
-
-/// Whether git, curl or ssh say that a server can't be reached.
-fn is_offline(said: &str) -> bool {
-    const OFFLINE: [&str; 8] = [
-        "Could not resolve host",
-        "Failed to connect",
-        "Couldn't connect",
-        "unable to connect",
-        "unable to look up",
-        "Connection refused",
-        "timed out",
-        "Network is unreachable",
-    ];
-    OFFLINE.iter().any(|words| said.contains(words))
 }

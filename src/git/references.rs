@@ -36,7 +36,7 @@ pub(super) fn look_up(git: &Git<'_>, source: &Source) -> Result<Found, Error> {
     if let Some(commit) = source.commit() {
         return Ok(Found { name: None, object: commit.to_owned(), commit: commit.to_owned() });
     }
-    let url = source.repository.url();
+    let url = git.connection.url.as_str();
     let reference = match &source.reference {
         Some(reference) => reference.clone(),
         None => head(git, url)?,

@@ -3,7 +3,7 @@
 //! The names are looked up here, and the addresses that may be asked are given to that program. Behind a proxy nobody here looks names up: then
 //! only an address that stands in the request is judged.
 
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::progress::{Meter, Work};
 
 /// How long a name may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many addresses of a host are tried.
+const ATTEMPTS: u32 = 6;
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// The part of the network that a first server is in: what it names may be there, too, or be public.
@@ -79,15 +81,41 @@ impl Neighbourhood {
     }
 }
 
-/// The addresses of a host, by a thread of its own: the library can't be stopped.
+/// The first of several addresses at which somebody answers, for a program that takes one only; where nobody does, the first of all.
+///
+/// # Errors
+/// [`NoPlace`].
+pub(crate) fn answering(addresses: &[IpAddr], port: u16, meter: &Meter) -> Result<IpAddr, NoPlace> {
+    match addresses {
+        [] => Err(NoPlace::NoHost),
+        [only] => Ok(*only),
+        [first, ..] => {
+            let (first, all) = (*first, addresses.to_vec());
+            let is_answered = move |address: &IpAddr| {
+                TcpStream::connect_timeout(&SocketAddr::new(*address, port), PATIENCE / ATTEMPTS).is_ok()
+            };
+            aside(meter, move || all.into_iter().take(ATTEMPTS as usize).find(is_answered))
+                .map(|found| found.unwrap_or(first))
+        }
+    }
+}
+
+/// The addresses of a host.
 fn addresses(host: &str, port: u16, meter: &Meter) -> Result<Vec<IpAddr>, NoPlace> {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    aside(meter, move || {
+        let found = (bare.as_str(), port).to_socket_addrs();
+        found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+    })
+}
+
+/// Does something by a thread of its own, because the library can't be stopped.
+fn aside<T: Send + 'static>(meter: &Meter, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoPlace> {
     let _task = meter.begin(Work::Waiting, None);
     let (sender, answer) = channel();
     std::thread::spawn(move || {
-        let found = (bare.as_str(), port).to_socket_addrs();
         // Nobody may wait any more.
-        let _ = sender.send(found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default());
+        let _ = sender.send(work());
     });
     let begun = Instant::now();
     loop {

@@ -1,6 +1,9 @@
 //! Git repositories of somebody who wants out of them, or in here.
 
+use std::fmt::Write as _;
+
 use crate::harness::{Attack, Outcome, ROOT, USERS, attack};
+use crate::registry::{Fake, answer};
 use crate::repository::Repositories;
 
 /// A repository whose one commit has a tree of these lines, as git-mktree(1) reads them.
@@ -159,6 +162,35 @@ fn a_repository_is_larger_than_it_looks() {
             server.git("evil.git", &["tag", &format!("t{inner}")]);
         }
         add(attack, &server, &[]).refused("is one too many");
+        attack.place.assert_whole();
+    });
+}
+
+/// What a small answer unfolds to, or what never ends, takes as much memory as `git` is given, and the build says which limit that is.
+#[test]
+fn a_repository_fills_the_memory() {
+    attack("an object of which git keeps all in memory, and a list of references without an end", ROOT, |attack| {
+        let small = [("LAYERLAB_MAX_GIT_MEMORY", "192M")];
+        let server = evil();
+        let tree = server.git_with("evil.git", &["mktree"], b"");
+        let message = vec![b'x'; 256 << 20];
+        let commit = server.git_with("evil.git", &["commit-tree", "-F", "-", &tree], &message);
+        server.git("evil.git", &["update-ref", "refs/heads/main", &commit]);
+        drop(message);
+        add(attack, &server, &small).refused("LAYERLAB_MAX_GIT_MEMORY");
+        // As servers without the second version of the protocol have it: all that there is, whatever was asked for.
+        let (mut refs, id) = (String::from("001e# service=git-upload-pack\n0000"), "1".repeat(40));
+        let mut line = |text: &str| write!(refs, "{:04x}{text}", text.len() + 4).unwrap();
+        line(&format!("{id} refs/heads/main\0side-band-64k shallow\n"));
+        (0..1_500_000).for_each(|number| line(&format!("{id} refs/heads/{number:07}/{}\n", "x".repeat(100))));
+        refs.push_str("0000");
+        let refs =
+            answer("200 OK", &[("Content-Type", "application/x-git-upload-pack-advertisement")], refs.as_bytes());
+        let many = Fake::start(move |_| refs.clone());
+        attack.write("Dockerfile", &format!("FROM scratch\nADD http://{}/evil.git#main /x\n", many.host()));
+        let mut command = attack.place.command("build --no-cache -t attack .");
+        command.env("LAYERLAB_PULL", "missing").envs(small);
+        attack.run_command(command).refused("LAYERLAB_MAX_GIT_MEMORY");
         attack.place.assert_whole();
     });
 }

@@ -21,7 +21,7 @@ fn write(place: &Place, server: &Repositories, instructions: &str) {
 }
 
 /// Runs lines of the shell with the program as `$L`, each shown behind a `$`.
-fn session(place: &Place, server: &Repositories, lines: &[&str]) -> String {
+pub fn session(place: &Place, server: &Repositories, lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
         text.push_str(&format!("$ {line}\n"));
@@ -180,6 +180,54 @@ fn what_does_not_come_is_explained() {
     place.assert_whole();
 }
 
+/// It lists the commit of one repository, and then sends that of another.
+#[test]
+fn a_server_that_sends_another_commit_than_it_has_listed_is_refused() {
+    let truth = Repositories::start();
+    let good = truth.make_with("good.git", &[("a", "good\n")]);
+    let evil = truth.make_with("evil.git", &[("a", "evil\n")]);
+    truth.git("good.git", &["tag", "-a", "v1", "-m", "one"]);
+    truth.git("evil.git", &["tag", "-a", "v1", "-m", "one"]);
+    let root = truth.path("");
+    let (good_id, evil_id) = (good.clone(), evil.clone());
+    // By the first part of the path: which of its answers are the other repository's.
+    let lists = std::sync::Mutex::new(std::collections::HashMap::new());
+    let liar = crate::registry::Fake::start(move |asked| {
+        let (kind, rest) = asked.path[1..].split_once('/').unwrap();
+        let mut to = crate::registry::Asked { path: format!("/good.git/{rest}"), ..asked.clone() };
+        let body = String::from_utf8_lossy(&asked.body).into_owned();
+        let time = *lists.lock().unwrap().entry(kind.to_owned()).and_modify(|time| *time += 1).or_insert(1);
+        match kind {
+            // It lists another one the second time.
+            "moves.git" | "moves-too.git" if time > 2 => to.path = format!("/evil.git/{rest}"),
+            // It lists the same one each time, and sends the other.
+            "sends.git" if body.contains("command=fetch") => {
+                to.path = format!("/evil.git/{rest}");
+                to.body = body.replace(&good_id, &evil_id).into_bytes();
+            }
+            _ => {}
+        }
+        crate::repository::backend(&root, &to)
+    });
+    let place = Place::of(Role::Self_, "//- local\nlocal\n");
+    let mut text = String::new();
+    for (repository, reference) in
+        [("moves.git", "main"), ("moves-too.git", "v1"), ("sends.git", "main"), ("true.git", "v1")]
+    {
+        place.write(
+            "Dockerfile",
+            &format!("FROM layerlab/base\nADD http://{}/{repository}#{reference} /x\n", liar.host()),
+        );
+        let built = session(&place, &truth, &["$L build -q ."]).replace(&liar.host(), "LIAR");
+        text += &built.replace(&good, "GOOD").replace(&evil, "EVIL");
+        let kept = std::fs::read_dir(place.home().join("cache")).into_iter().flatten().flatten();
+        let kept = kept.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"url-")).count();
+        assert_eq!(kept, usize::from(repository == "true.git"), "{repository}");
+    }
+    insta::assert_snapshot!(text);
+    place.assert_whole();
+}
+
 #[test]
 fn the_git_folder_comes_where_it_is_kept() {
     let server = Repositories::start();
@@ -328,7 +376,7 @@ fn a_fetch_ends_at_once_when_it_is_to() {
             .unwrap();
         let own = |what: &str| {
             let found =
-                std::process::Command::new("pgrep").args(["-f", &format!("{what}.*{}", server.host())]).output();
+                std::process::Command::new("pgrep").args(["-f", &format!("{what}.*:{}/app", server.port)]).output();
             String::from_utf8(found.unwrap().stdout).unwrap()
         };
         let begun = Instant::now();

@@ -51,6 +51,7 @@ mod placing;
 mod pty;
 mod pulling;
 mod pushing;
+mod reaching;
 mod recording;
 // Other tests use it, too, and other parts of it.
 #[allow(dead_code)]

@@ -240,19 +240,23 @@ pub struct Fake {
 impl Fake {
     /// Starts one; `answer` gives the bytes of the answer to a request, after which the connection is closed.
     pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Fake {
+        // Who asked may have gone.
+        Fake::talking(move |asked, mut stream| drop(stream.write_all(&answer(asked))))
+    }
+
+    /// Starts one that writes its answers as it likes.
+    pub fn talking(talk: impl Fn(&Asked, &TcpStream) + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (answer, all) = (Arc::new(answer), Arc::clone(&asked));
+        let (talk, all) = (Arc::new(talk), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
+                let (talk, all) = (Arc::clone(&talk), Arc::clone(&all));
                 std::thread::spawn(move || {
                     let Some(request) = read(&stream) else { return };
-                    let bytes = answer(&request);
-                    all.lock().unwrap().push(request);
-                    // Who asked may have gone.
-                    let _ = (&stream).write_all(&bytes);
+                    all.lock().unwrap().push(request.clone());
+                    talk(&request, &stream);
                 });
             }
         });

@@ -104,7 +104,7 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "rustix",
-        places: &["src/git/program.rs"],
+        places: &["src/git/program.rs", "src/git/watch.rs"],
         because: "a program that has started others is ended with them",
     },
     Only { library: "rustix", places: &["src/bundle/state.rs"], because: "the lock of a container of a manager's" },
