@@ -3,7 +3,7 @@
 //! ```text
 //! page.rs     a Markdown text → its fenced blocks; kind.rs: what each of them means
 //! script.rs   blocks → acts: files to write, changes to make, commands to run
-//! session.rs  commands with what they print
+//! session.rs  commands with what they print; unfinished.rs: whether a command is whole
 //! about.rs    what a lesson says of itself; question.rs: what it asks before something happens; task.rs: what is to be done
 //! fitting.rs  whether a line that was printed is the line that is shown
 //! change.rs   how a block changes a file
@@ -44,6 +44,7 @@ mod task;
 mod terminal;
 mod together;
 mod trouble;
+mod unfinished;
 
 pub(crate) use about::About;
 pub(crate) use change::changed;
@@ -65,6 +66,7 @@ pub(crate) use shell::{End, Typing};
 pub(crate) use task::Task;
 pub(crate) use terminal::plain;
 pub(crate) use together::on_each;
+pub(crate) use unfinished::is_unfinished;
 
 use std::path::Path;
 

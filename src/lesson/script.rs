@@ -2,9 +2,9 @@
 //!
 //! ````text
 //! ```console               commands with what they print: a line `$ command` is typed at the shell; what follows, up to the next such
-//! $ docker ps -a           line, is its output, also where it goes on in a later block. A command goes on after `\`, and to the end of
-//! CONTAINER ID   IMAGE …   its heredoc. Blocks of `sh`, `bash`, `shell`, `zsh` and of no language count where they begin with `$ `
-//! ```
+//! $ docker ps -a           line, is its output, also where it goes on in a later block. A command goes on after `\`, to the end of its
+//! CONTAINER ID   IMAGE …   heredoc, and in lines after `> ` where the shell would ask for them. Blocks of `sh`, `bash`, `shell`, `zsh` and
+//! ```                      of no language count where they begin with `$ `
 //! ```layerlab              `(layerlab) command` is typed at the debugger's prompt, `/ # command` at that of a shell in a container
 //! ```
 //! ```sh date-script.sh     a file that the fence names is written

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::page::{Mistake, Page};
+use super::unfinished::is_unfinished;
 
 /// What the prompts of sessions look like at which a page types.
 const DEBUGGER: &str = "(layerlab) ";
@@ -81,7 +82,9 @@ pub(super) fn runs(
         if let Some(command) = line.strip_prefix("$ ") {
             let mut typed = vec![line.clone()];
             let mut command = command.to_owned();
-            while goes_on(&command) {
+            // Output may begin with `> `, too.
+            let has_mark = |next: Option<&(usize, &String)>| next.is_some_and(|(_, next)| next.starts_with('>'));
+            while goes_on(&command) || has_mark(lines.peek()) && is_unfinished(&command) {
                 let Some((_, next)) = lines.next() else {
                     let message = "this command does not end in its block";
                     return Err(page.mistake(at, message, "it goes on after `\\` and in a heredoc"));

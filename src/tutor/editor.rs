@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::lines::Lines;
 use super::words::WORDS;
-use crate::lesson::goes_on;
+use crate::lesson::{goes_on, is_unfinished};
 use crate::limits::Limits;
 use crate::prompt::{self, Assistant, Candidate, Next, Printer, Terminal};
 use crate::view::palette::{Palette, Role};
@@ -28,7 +28,9 @@ impl Person {
 
 impl Lines for Person {
     fn next(&mut self, prompt: &str, may_go_on: bool) -> io::Result<Next> {
-        let next = self.0.read_whole(prompt, CONTINUATION, |whole, _| may_go_on && goes_on(whole))?;
+        let next = self
+            .0
+            .read_whole(prompt, CONTINUATION, |whole, _| may_go_on && (goes_on(whole) || is_unfinished(whole)))?;
         let is_secret = prompt.to_lowercase().contains("password");
         if let (Next::Line(line), false) = (&next, is_secret) {
             self.0.remember(line);

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use crate::lesson::goes_on;
+use crate::lesson::{goes_on, is_unfinished};
 use crate::limits::Limits;
 use crate::prompt::{self, Next, Printer};
 
@@ -37,7 +37,7 @@ impl<R: BufRead> Script<R> {
 
     fn whole(&mut self, may_go_on: bool) -> io::Result<Next> {
         let Some(mut line) = self.line(0)? else { return Ok(Next::End) };
-        while may_go_on && goes_on(&line) {
+        while may_go_on && (goes_on(&line) || is_unfinished(&line)) {
             let Some(more) = self.line(line.len())? else { break };
             line.push('\n');
             line.push_str(&more);

@@ -231,6 +231,30 @@ changed
     insta::assert_snapshot!(check(page));
 }
 
+/// At a terminal the shell asks for more with `> `; output that begins so stays output.
+#[test]
+fn commands_go_on_as_at_a_terminal() {
+    let page = "```console
+$ for name in a b; do
+>   echo \"in $name\"
+> done
+in a
+in b
+$ printf '%s\\n' 'one
+> two'
+one
+two
+$ echo '> quoted'
+> quoted
+$ (exit 3) ||
+>
+> echo three
+three
+```
+";
+    insta::assert_snapshot!(check(page), @"page.md: 4 commands, all as shown");
+}
+
 /// Nothing of a page stays: neither its folder nor its containers.
 #[test]
 fn nothing_is_left_of_a_page() {

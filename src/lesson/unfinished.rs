@@ -1,0 +1,45 @@
+//! Whether a command is whole, as the shell sees it: `for i in 1 2; do` and an open quote go on in the next line, after `> ` at a terminal.
+//!
+//! The shell is asked (`sh -n`, which carries out nothing): nobody else knows its grammar as well. A heredoc that has not ended is no mistake
+//! to it, and is found by `session.rs`.
+
+use std::process::{Command, Stdio};
+
+/// What dash, bash and busybox say where a command is not whole, in lower-case letters.
+const SAID: [&str; 4] = ["end of file", "unterminated", "unexpected eof", "eof in"];
+
+/// Whether more has to come. Where there is no shell to ask, nothing has.
+pub(crate) fn is_unfinished(command: &str) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-n", "-c", command]).env("LC_ALL", "C").stdin(Stdio::null());
+    let Ok(output) = shell.output() else { return false };
+    let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+    // Behind the first line bash shows the command, which may have these words.
+    let first = said.lines().next().unwrap_or_default();
+    !output.status.success() && SAID.iter().any(|words| first.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compound_commands_and_quotes_go_on() {
+        for open in [
+            "for i in 1 2; do",
+            "if true; then",
+            "echo \"a",
+            "echo 'a\nb",
+            "f() {",
+            "a |",
+            "a &&",
+            "x=$(ls",
+            "case a in",
+        ] {
+            assert!(is_unfinished(open), "{open}");
+        }
+        for whole in ["ls", "fi", "for i in 1; do echo; done", "echo 'end of file'", ") 'eof'", "cat <<EOF"] {
+            assert!(!is_unfinished(whole), "{whole}");
+        }
+    }
+}
