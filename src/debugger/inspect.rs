@@ -15,7 +15,7 @@ use crate::plan::Stage;
 /// Where a step is, seen from where the debugger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum StepStatus {
     Taken,
     /// It comes next, or is under way.
     Next,
@@ -40,7 +40,7 @@ pub enum Outlook {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRow {
     pub(crate) step: StepLabel,
-    pub standing: Standing,
+    pub status: StepStatus,
     pub outlook: Outlook,
     /// Whether it was taken last, and failed.
     pub(crate) has_failed: bool,
@@ -123,10 +123,10 @@ pub(super) fn steps(work: &Work) -> Vec<StepRow> {
     let mut rows: Vec<StepRow> = labels
         .map(|(index, step)| StepRow {
             step,
-            standing: match () {
-                () if index < position => Standing::Taken,
-                () if index == position => Standing::Next,
-                () => Standing::ToCome,
+            status: match () {
+                () if index < position => StepStatus::Taken,
+                () if index == position => StepStatus::Next,
+                () => StepStatus::ToCome,
             },
             outlook: match machine.taken().get(index) {
                 Some(taken) if index < machine.kept() && !matches!(taken.decision, Decision::NotCached { .. }) => {
@@ -189,9 +189,9 @@ pub(super) fn stages(work: &Work) -> Vec<StageRow> {
         StageRow {
             name: stage.label(),
             from: stage.source.from.text.clone(),
-            taken: own().filter(|row| row.standing == Standing::Taken).count(),
+            taken: own().filter(|row| row.status == StepStatus::Taken).count(),
             total: own().count(),
-            next: own().find(|row| row.standing != Standing::Taken).map(|row| row.step.clone()),
+            next: own().find(|row| row.status != StepStatus::Taken).map(|row| row.step.clone()),
         }
     };
     machine.built_stages().iter().map(row).collect()

@@ -15,7 +15,7 @@ use super::event::{Event, EventKind, Reporter, StepLabel, Warning};
 use super::inputs::Inputs;
 use super::noted::Noted;
 use super::past::{Identity, Past, failed_step};
-use super::phases::{Books, Decided, Progress, Site, Standing};
+use super::phases::{Books, Decided, Progress, Site, StepContext};
 use super::remote::RemoteContext;
 use super::resolve::{Resolved, Resolver};
 use super::steps::Steps;
@@ -285,8 +285,8 @@ impl Machine {
             Progress::Written(written) => {
                 let milliseconds = watch.milliseconds();
                 let label = self.steps.label(index).expect("the step is under way");
-                let standing = Standing { label, stage: self.steps.stage(index), milliseconds };
-                self.taken.push(written.commit(standing, &self.books(), reporter)?);
+                let context = StepContext { label, stage: self.steps.stage(index), milliseconds };
+                self.taken.push(written.commit(context, &self.books(), reporter)?);
                 self.failed = None;
                 return Ok(true);
             }

@@ -94,7 +94,7 @@ pub(super) struct Books<'m> {
 }
 
 /// What a committed step is called, and where it stands.
-pub(super) struct Standing {
+pub(super) struct StepContext {
     pub(crate) label: StepLabel,
     pub(crate) stage: usize,
     pub(crate) milliseconds: u64,
@@ -277,11 +277,11 @@ impl Answered<Made> {
     /// The record can't be written.
     pub(crate) fn commit(
         self,
-        standing: Standing,
+        context: StepContext,
         books: &Books<'_>,
         reporter: &mut Reporter<'_>,
     ) -> Result<Taken, Error> {
-        let Standing { label, stage, milliseconds } = standing;
+        let StepContext { label, stage, milliseconds } = context;
         let (done, decision, after) = match self {
             Answered::Start(start, decision) => (Done::Ran, decision, After::start(start.state)),
             Answered::Hit(planned, record) => {

@@ -94,7 +94,7 @@ pub(super) fn list(session: &mut Session<'_>, extent: Extent) -> Result<(), Erro
         Extent::All => None,
         Extent::Here => {
             let last =
-                || steps.iter().rfind(|row| row.standing == debugger::Standing::Taken).map(|row| row.step.lines.1);
+                || steps.iter().rfind(|row| row.status == debugger::StepStatus::Taken).map(|row| row.step.lines.1);
             session.debugger.position().next.map(|step| step.lines.0).or_else(last)
         }
         Extent::Around(Target::Line(line)) => Some(line),

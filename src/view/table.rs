@@ -295,6 +295,12 @@ pub(crate) fn fitting(text: &str, most: usize) -> &str {
     too_wide.map_or(text, |(at, _)| &text[..at])
 }
 
+/// The beginning of a text that has at most so many bytes, in whole letters.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::{TooWide, fill, fitting, hang, render};

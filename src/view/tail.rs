@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::program::Program;
 use super::sgr::Colours;
+use super::table::beginning;
 use crate::machine::Stream;
 
 /// How many lines are kept, and how many bytes of each.
@@ -60,7 +61,7 @@ impl Tail {
             };
             // The beginning of a line says more than its end.
             let room = MOST_OF_A_LINE.saturating_sub(open.len()).min(part.len());
-            let end = (0..=room).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
+            let end = beginning(part, room).len();
             open.push_str(&part[..end]);
             if part.ends_with('\n') {
                 let whole = std::mem::take(open);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use layerlab::container::Identity;
 use layerlab::debugger::{
     self, Against, Changed, Compare, Compared, Debugger, Editable, Enter, Error, Exit, Going, Mistakes, Outlook, Place,
-    Reason, Said, Setting, Standing, Stopped, Streams, Tense, Typed,
+    Reason, Said, Setting, StepStatus, Stopped, Streams, Tense, Typed,
 };
 use layerlab::machine::{Acted, BuildName, ChangeKind, Decision, Event, EventKind, MissReason, Options};
 use layerlab::source::SourceFile;
@@ -164,9 +164,9 @@ fn steps_and_stages_are_rows() {
     debugger.goto(3, &mut deaf).unwrap();
     debugger.break_at(Place::Step(5), None).unwrap();
     let rows = debugger.steps_foreseen();
-    let standing: Vec<Standing> = rows.iter().map(|row| row.standing).collect();
-    use Standing::{Next, Taken, ToCome};
-    assert_eq!(standing, [Taken, Taken, Next, ToCome, ToCome, ToCome]);
+    let status: Vec<StepStatus> = rows.iter().map(|row| row.status).collect();
+    use StepStatus::{Next, Taken, ToCome};
+    assert_eq!(status, [Taken, Taken, Next, ToCome, ToCome, ToCome]);
     let letters: String = rows
         .iter()
         .map(|row| match &row.outlook {

@@ -59,6 +59,8 @@ mod registry;
 mod remote_contexts;
 mod removing;
 mod report;
+mod report_bounds;
+mod report_secrets;
 mod repository;
 mod repository_digests;
 mod restarts;

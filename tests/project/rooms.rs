@@ -34,6 +34,7 @@ const PARTED: &[(&str, &str, &str)] = &[
     ("src/store/", "Store", "one file for each kind of file in the layout"),
     ("src/tree/", "Tree", "following links is an idea of its own"),
     ("src/view/report/", "Report", "each part of the page is an idea of its own"),
+    ("src/view/report/", "StepPart", "each part of a step is an idea of its own"),
 ];
 
 /// The room of a file: the first name below `src`. `main.rs` and `lib.rs` have none.

@@ -4,10 +4,13 @@
 //! [`Outline`], so that a state of a hundred thousand files takes no more than one of a hundred. Of what happened on the way, such as
 //! what a command printed, the events tell.
 
+mod credentials;
 mod gone;
+mod importance;
 mod outline;
 
-pub(crate) use outline::{Counts, Mark, Outline, Twig};
+pub(crate) use credentials::credentials_of_decision;
+pub(crate) use outline::{Counts, Mark, Outline, TreeEntry};
 
 use std::sync::Arc;
 
@@ -18,6 +21,7 @@ use super::inspect::{LeftOut, left_out};
 use super::weigh::{WeighedLayer, weigh};
 use super::work::Work;
 use crate::cache::Ingredients;
+use crate::hidden::Hidden;
 use crate::machine::{ConfigChange, Decision, Finished, Machine, StepLabel, Taken, Times};
 use crate::oci::{Digest, Layer};
 use crate::source::SourceFile;
@@ -49,6 +53,8 @@ pub(crate) struct Review {
     pub(crate) bytes: u64,
     /// Where the home is: a name of the machine, which says nothing to others.
     pub(crate) home: String,
+    /// The values of variables that are taken for credentials: others are not to see them.
+    pub(crate) credentials: Vec<Hidden>,
     /// When this was put together, in RFC 3339.
     pub(crate) time: String,
 }
@@ -66,6 +72,8 @@ pub(crate) struct Image {
 #[derive(Clone, Debug)]
 pub(crate) struct Reviewed {
     pub(crate) step: StepLabel,
+    /// How many steps say more about the build.
+    pub(crate) rank: usize,
     /// What it depends on, as far as it is known.
     pub(crate) ingredients: Ingredients,
     /// `None`: it is not taken.
@@ -83,7 +91,7 @@ pub(crate) struct Outcome {
     pub(crate) state: Digest,
     /// The bytes of all layers of that state.
     pub(crate) bytes: u64,
-    /// The files after it, with what it did to them; or why they can't be looked at. `None`: there are too many steps.
+    /// The files after it, with what it did to them; or why they can't be looked at. `None`: other steps are more important.
     pub(crate) files: Option<Result<Outline, String>>,
 }
 
@@ -99,6 +107,7 @@ pub(crate) fn review(machine: &Machine, world: &World, finished: Option<&Finishe
     };
     let platform = taken.last().map_or(&machine.options().request.platform, |last| &last.state.platform);
     Review {
+        credentials: credentials::credentials(machine),
         dockerfile: machine.source().clone(),
         platform: platform.to_string(),
         image: finished.map(|finished| Image::of(finished, world)),
@@ -130,17 +139,19 @@ impl Image {
 fn steps(machine: &Machine) -> Vec<Reviewed> {
     let most = (MOST_ENTRIES / machine.step_count().max(1)).clamp(FEWEST, MOST);
     let mut known = Known::default();
+    let ranks = importance::ranks(machine);
     let labels = (0..machine.step_count()).filter_map(|index| Some((index, machine.label(index)?)));
     let reviewed = |(index, step): (usize, StepLabel)| match machine.taken().get(index) {
         Some(taken) => {
-            let files = (index < MOST_STEPS).then(|| files(machine, index, taken, &mut known, most));
+            let most = (ranks[index] < MOST_STEPS).then_some(most);
             Reviewed {
                 step: taken.label.clone(),
+                rank: ranks[index],
                 ingredients: taken.ingredients.clone().unwrap_or_default(),
-                taken: Some(Outcome::of(taken, files)),
+                taken: Some(Outcome::of(taken, files(machine, index, taken, &mut known, most))),
             }
         }
-        None => Reviewed { step, ingredients: Ingredients::default(), taken: None },
+        None => Reviewed { step, rank: ranks[index], ingredients: Ingredients::default(), taken: None },
     };
     let mut steps: Vec<Reviewed> = labels.map(reviewed).collect();
     // Of the step that comes next, or has failed, it is known what it would depend on.
@@ -153,8 +164,27 @@ fn steps(machine: &Machine) -> Vec<Reviewed> {
     steps
 }
 
-/// The files after a step that was taken.
-fn files(machine: &Machine, index: usize, taken: &Taken, known: &mut Known, most: usize) -> Result<Outline, String> {
+/// The files after a step that was taken, with as many entries. Where there are to be none, what the step deletes is noted all the same, as it stays
+/// hidden in the states that follow.
+fn files(
+    machine: &Machine,
+    index: usize,
+    taken: &Taken,
+    known: &mut Known,
+    most: Option<usize>,
+) -> Option<Result<Outline, String>> {
+    match most {
+        Some(most) => Some(outline(machine, index, taken, known, most)),
+        None => {
+            if taken.layer.is_some() {
+                let _ = outline(machine, index, taken, known, 0);
+            }
+            None
+        }
+    }
+}
+
+fn outline(machine: &Machine, index: usize, taken: &Taken, known: &mut Known, most: usize) -> Result<Outline, String> {
     let after = machine.tree(&taken.state).map_err(|error| error.to_string())?;
     let Some(before) = machine.state_before(index) else {
         let gone = known.of(taken.state.chain_id());

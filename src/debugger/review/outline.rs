@@ -46,22 +46,22 @@ pub(crate) enum Mark {
 
 /// An entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Twig {
+pub(crate) struct TreeEntry {
     /// With escapes for what is not text.
     pub(crate) name: String,
     pub(crate) file: FileFacts,
     pub(crate) mark: Mark,
-    pub(crate) below: Vec<Twig>,
+    pub(crate) children: Vec<TreeEntry>,
     /// How many entries below it have a mark, listed or not.
     pub(crate) changes: usize,
     /// How many entries are in it that nothing happened to and that are not listed.
     pub(crate) quiet: usize,
 }
 
-impl Twig {
+impl TreeEntry {
     /// Whether nothing is to be said of what is in it.
     pub(crate) fn is_leaf(&self) -> bool {
-        self.below.is_empty() && self.quiet == 0 && self.changes == 0
+        self.children.is_empty() && self.quiet == 0 && self.changes == 0
     }
 }
 
@@ -79,16 +79,16 @@ pub(crate) struct Counts {
 /// The files of a state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Outline {
-    pub(crate) root: Twig,
+    pub(crate) root: TreeEntry,
     pub(crate) counts: Counts,
 }
 
 /// A path with a mark, or above one.
 #[derive(Default)]
-struct Bough {
+struct Marked {
     mark: Option<(Mark, FileFacts)>,
     changes: usize,
-    boughs: BTreeMap<Vec<u8>, Bough>,
+    children: BTreeMap<Vec<u8>, Marked>,
     /// Its place in an order in which each comes before all that is below it.
     order: usize,
 }
@@ -96,7 +96,7 @@ struct Bough {
 impl Outline {
     /// What changes have made of a tree, in which some paths are hidden since earlier steps.
     pub(super) fn of((before, after): (&Tree, &Tree), changes: &[Change], hidden: &Gone, most: usize) -> Outline {
-        let mut root = Bough::default();
+        let mut root = Marked::default();
         let mut counts = Counts::default();
         for change in changes {
             let (mark, node, count) = match change {
@@ -111,29 +111,29 @@ impl Outline {
         }
         root.hide(hidden, &mut counts);
         root.put_in_order(most);
-        Outline { root: root.twig(after, &TreePath::root(), &mut Room::new(most)), counts }
+        Outline { root: root.into_entry(after, &TreePath::root(), &mut Room::new(most)), counts }
     }
 
     /// The first state of a stage: all of it was there before.
     pub(super) fn of_first(tree: &Tree, hidden: &Gone, most: usize) -> Outline {
         let all = tree.nodes().count().saturating_sub(1);
         let mut counts = Counts { all: Some(all), ..Counts::default() };
-        let mut root = Bough::default();
+        let mut root = Marked::default();
         root.hide(hidden, &mut counts);
         root.look_around(tree, most);
         root.put_in_order(most);
-        Outline { root: root.twig(tree, &TreePath::root(), &mut Room::new(most)), counts }
+        Outline { root: root.into_entry(tree, &TreePath::root(), &mut Room::new(most)), counts }
     }
 }
 
-impl Bough {
+impl Marked {
     fn mark(&mut self, path: &TreePath, mark: Mark, file: FileFacts) {
-        let mut bough = self;
+        let mut entry = self;
         for name in path.components() {
-            bough.changes += 1;
-            bough = bough.boughs.entry(name.to_vec()).or_default();
+            entry.changes += 1;
+            entry = entry.children.entry(name.to_vec()).or_default();
         }
-        bough.mark = Some((mark, file));
+        entry.mark = Some((mark, file));
     }
 
     fn hide(&mut self, hidden: &Gone, counts: &mut Counts) {
@@ -149,34 +149,34 @@ impl Bough {
         let mut level = vec![(TreePath::root(), self)];
         while !level.is_empty() && left > 0 {
             let mut next = Vec::new();
-            for (path, bough) in level {
+            for (path, entry) in level {
                 let most = if path.is_root() { MOST_QUIET_IN_ROOT } else { MOST_QUIET_IN_FIRST };
                 for (name, node) in tree.children(&path).take(most.min(left)) {
                     left -= 1;
-                    let child = bough.boughs.entry(name.to_vec()).or_default();
+                    let child = entry.children.entry(name.to_vec()).or_default();
                     child.mark.get_or_insert_with(|| (Mark::Unchanged, FileFacts::of(node)));
                 }
-                let below = bough.boughs.iter_mut().map(|(name, bough)| (path.join(name), bough));
-                next.extend(below);
+                let children = entry.children.iter_mut().map(|(name, child)| (path.join(name), child));
+                next.extend(children);
             }
             level = next;
         }
     }
 
-    /// Numbers the first boughs, level by level.
+    /// Numbers the first entries, level by level.
     fn put_in_order(&mut self, most: usize) {
         let mut number = 0;
         let mut level = vec![self];
         while !level.is_empty() {
             let mut next = Vec::new();
-            for Bough { order, boughs, .. } in level {
+            for Marked { order, children, .. } in level {
                 *order = number;
                 number += 1;
                 // Behind the last that is listed, none below is.
                 if number <= most {
-                    next.extend(boughs.values_mut());
+                    next.extend(children.values_mut());
                 } else {
-                    boughs.values_mut().for_each(|bough| bough.order = usize::MAX);
+                    children.values_mut().for_each(|child| child.order = usize::MAX);
                 }
             }
             level = next;
@@ -184,15 +184,15 @@ impl Bough {
     }
 
     /// The entry at a path of a tree, with what is listed below it.
-    fn twig(self, tree: &Tree, path: &TreePath, room: &mut Room) -> Twig {
-        let others = tree.children(path).filter(|(name, _)| !self.boughs.contains_key(*name));
+    fn into_entry(self, tree: &Tree, path: &TreePath, room: &mut Room) -> TreeEntry {
+        let others = tree.children(path).filter(|(name, _)| !self.children.contains_key(*name));
         let (around, mut quiet) = room.for_quiet(path, others);
-        let mut below: BTreeMap<Vec<u8>, Twig> = around.into_iter().collect();
-        for (name, bough) in self.boughs {
-            if bough.order <= room.listed {
-                let twig = bough.twig(tree, &path.join(&name), room);
-                below.insert(name, twig);
-            } else if matches!(bough.mark, Some((Mark::Unchanged, _))) {
+        let mut children: BTreeMap<Vec<u8>, TreeEntry> = around.into_iter().collect();
+        for (name, child) in self.children {
+            if child.order <= room.listed {
+                let entry = child.into_entry(tree, &path.join(&name), room);
+                children.insert(name, entry);
+            } else if matches!(child.mark, Some((Mark::Unchanged, _))) {
                 quiet += 1;
             }
         }
@@ -200,7 +200,14 @@ impl Bough {
         // Above what is hidden there may be nothing any more.
         let nothing = || (Mark::Unchanged, FileFacts::of(&Node::directory(0o755)));
         let (mark, file) = self.mark.or_else(there).unwrap_or_else(nothing);
-        Twig { name: name(path), file, mark, below: below.into_values().collect(), changes: self.changes, quiet }
+        TreeEntry {
+            name: name(path),
+            file,
+            mark,
+            children: children.into_values().collect(),
+            changes: self.changes,
+            quiet,
+        }
     }
 }
 
@@ -222,7 +229,7 @@ impl Room {
         &mut self,
         folder: &TreePath,
         others: impl Iterator<Item = (&'t [u8], &'t Node)>,
-    ) -> (Vec<(Vec<u8>, Twig)>, usize) {
+    ) -> (Vec<(Vec<u8>, TreeEntry)>, usize) {
         let most = if folder.is_root() { MOST_QUIET_IN_ROOT } else { MOST_QUIET }.min(self.quiet);
         let mut others = others.peekable();
         let mut first: Vec<(&[u8], &Node)> = others.by_ref().take(most).collect();
@@ -230,14 +237,11 @@ impl Room {
         // Few of many would say nothing.
         let unlisted = if more > 0 { more + first.drain(..).len() } else { 0 };
         self.quiet -= first.len();
-        let twig = |(entry, node): (&[u8], &Node)| {
-            let (file, below) = (FileFacts::of(node), Vec::new());
-            (
-                entry.to_vec(),
-                Twig { name: name(&folder.join(entry)), file, mark: Mark::Unchanged, below, changes: 0, quiet: 0 },
-            )
+        let entry = |(entry, node): (&[u8], &Node)| {
+            let (name, file, children) = (name(&folder.join(entry)), FileFacts::of(node), Vec::new());
+            (entry.to_vec(), TreeEntry { name, file, mark: Mark::Unchanged, children, changes: 0, quiet: 0 })
         };
-        (first.into_iter().map(twig).collect(), unlisted)
+        (first.into_iter().map(entry).collect(), unlisted)
     }
 }
 
@@ -252,7 +256,7 @@ fn name(path: &TreePath) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::gone::Gone;
-    use super::{Mark, Outline, Twig};
+    use super::{Mark, Outline, TreeEntry};
     use crate::tree::{self, Node, Tree, TreePath};
 
     fn tree(paths: &[&str]) -> Tree {
@@ -264,20 +268,20 @@ mod tests {
         tree
     }
 
-    fn drawn(twig: &Twig, depth: usize, text: &mut String) {
-        let mark = match twig.mark {
+    fn drawn(entry: &TreeEntry, depth: usize, text: &mut String) {
+        let mark = match entry.mark {
             Mark::Unchanged => ' ',
             Mark::Added => '+',
             Mark::Modified => '~',
             Mark::Removed { .. } => '-',
             Mark::Hidden { .. } => 'h',
         };
-        let more = match (twig.changes, twig.quiet) {
+        let more = match (entry.changes, entry.quiet) {
             (0, 0) => String::new(),
             (changes, quiet) => format!("  {changes} changes, {quiet} quiet"),
         };
-        text.push_str(&format!("{mark} {}{}{more}\n", "  ".repeat(depth), twig.name));
-        twig.below.iter().for_each(|twig| drawn(twig, depth + 1, text));
+        text.push_str(&format!("{mark} {}{}{more}\n", "  ".repeat(depth), entry.name));
+        entry.children.iter().for_each(|entry| drawn(entry, depth + 1, text));
     }
 
     #[test]

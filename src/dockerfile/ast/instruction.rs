@@ -37,6 +37,33 @@ pub enum Instruction {
 }
 
 impl Instruction {
+    /// The variables that ARG or ENV sets: the name, where it stands, and what it is given, which may be nothing for ARG.
+    pub(crate) fn variables(&self) -> Vec<(&str, Option<Span>, Option<&Word>)> {
+        match self {
+            Instruction::Arg(arg) => {
+                arg.names.iter().map(|(name, value)| (name.as_str(), None, value.as_ref())).collect()
+            }
+            Instruction::Env(env) => {
+                env.pairs.iter().map(|(name, value)| (name.raw.as_str(), name.span, Some(value))).collect()
+            }
+            Instruction::Add(_)
+            | Instruction::Cmd(_)
+            | Instruction::Copy(_)
+            | Instruction::Entrypoint(_)
+            | Instruction::Expose(_)
+            | Instruction::Healthcheck(_)
+            | Instruction::Label(_)
+            | Instruction::Maintainer(_)
+            | Instruction::Onbuild(_)
+            | Instruction::Run(_)
+            | Instruction::Shell(_)
+            | Instruction::Stopsignal(_)
+            | Instruction::User(_)
+            | Instruction::Volume(_)
+            | Instruction::Workdir(_) => Vec::new(),
+        }
+    }
+
     /// The keyword in upper case.
     pub fn name(&self) -> &'static str {
         match self {

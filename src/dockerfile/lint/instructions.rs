@@ -4,7 +4,7 @@ use super::super::ast::{Command, Instruction, Located, WithFiles, Workdir};
 use super::super::{nearly_json, rules};
 use super::stages::{Stage, without_inherited};
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::hidden::names_a_secret;
 
 /// CMD and ENTRYPOINT through the usual shell, which does not hand signals on. Who chooses a shell with SHELL wants one.
 pub(super) fn shell_form(stages: &[Stage]) -> Vec<Diagnostic> {
@@ -102,47 +102,18 @@ pub(super) fn replaced(stages: &[Stage]) -> Vec<Diagnostic> {
     found
 }
 
-/// Words of a name, between underscores, that tell of a secret, and those that tell of something about one.
-const SECRET: [&str; 10] =
-    ["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
-const NO_SECRET: [&str; 3] = ["public", "file", "version"];
-
 /// ARG and ENV whose name tells of a secret. What they hold can be read from the image.
 pub(super) fn secrets(stages: &[Stage]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for instruction in stages.iter().flat_map(|stage| &stage.instructions) {
-        let names: Vec<(&str, Option<Span>)> = match &instruction.value {
-            Instruction::Arg(arg) => arg.names.iter().map(|(name, _)| (name.as_str(), None)).collect(),
-            Instruction::Env(env) => env.pairs.iter().map(|(name, _)| (name.raw.as_str(), name.span)).collect(),
-            Instruction::Add(_)
-            | Instruction::Cmd(_)
-            | Instruction::Copy(_)
-            | Instruction::Entrypoint(_)
-            | Instruction::Expose(_)
-            | Instruction::Healthcheck(_)
-            | Instruction::Label(_)
-            | Instruction::Maintainer(_)
-            | Instruction::Onbuild(_)
-            | Instruction::Run(_)
-            | Instruction::Shell(_)
-            | Instruction::Stopsignal(_)
-            | Instruction::User(_)
-            | Instruction::Volume(_)
-            | Instruction::Workdir(_) => continue,
-        };
-        for (name, span) in names.into_iter().filter(|(name, _)| is_secret(name)) {
+        let named = instruction.value.variables().into_iter().filter(|(name, _, _)| names_a_secret(name));
+        for (name, span, _) in named {
             let keyword = instruction.value.name();
             let message = format!("{keyword} `{name}` may hold a secret, which can be read from the image");
             found.push(Diagnostic::new(&rules::SECRETS_USED, message).at(span.unwrap_or(instruction.span)));
         }
     }
     found
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let has = |words: &[&str]| name.split('_').any(|word| words.contains(&word));
-    has(&SECRET) && !has(&NO_SECRET)
 }
 
 /// `--platform` with a constant, where the stage's name does not say that it is for that platform.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Layout;
-use crate::debugger::{Breakpoint, Condition, LeftOut, Outlook, Place, Standing, StepRow};
+use crate::debugger::{Breakpoint, Condition, LeftOut, Outlook, Place, StepRow, StepStatus};
 use crate::machine::{Decision, StepLabel};
 use crate::shown::line;
 use crate::view::palette::Role;
@@ -154,9 +154,9 @@ pub(crate) fn left_out(stages: &[LeftOut]) -> Option<String> {
 
 /// `▶`, `●`, and what the cache has: three cells and a space between them.
 fn marks(layout: &Layout, row: &StepRow) -> String {
-    let next = match row.standing {
-        Standing::Next => layout.palette.paint(Role::Strong, "▶"),
-        Standing::Taken | Standing::ToCome => " ".to_owned(),
+    let next = match row.status {
+        StepStatus::Next => layout.palette.paint(Role::Strong, "▶"),
+        StepStatus::Taken | StepStatus::ToCome => " ".to_owned(),
     };
     let stop = if row.breakpoints.is_empty() { " " } else { "●" };
     let cache = match &row.outlook {

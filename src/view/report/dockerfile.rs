@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use super::page::section;
 use super::{Report, Verdict};
 use crate::view::html::Html;
-use crate::view::table::shortened;
 use crate::view::units::count;
 
-/// The most cells of a line.
-const LINE: usize = 400;
+/// How many lines are shown above and below a step that failed, where not all are.
+const AROUND: usize = 4;
 
 impl Report<'_> {
     pub(super) fn dockerfile(&self, html: &mut Html) {
@@ -21,39 +20,55 @@ impl Report<'_> {
                 html.text(": each number on the left leads to the step of that line.");
             });
             html.element("ol", &[("class", "source")], |html| {
-                for (index, line) in text.lines().take(self.room.lines).enumerate() {
-                    let number = index + 1;
-                    html.element("li", &[("id", &format!("line-{number}"))], |html| {
+                let mut left_out = 0;
+                for (number, line) in (1..).zip(text.lines()) {
+                    if !self.has_line(number) {
+                        left_out += 1;
+                        continue;
+                    }
+                    more_lines(html, std::mem::take(&mut left_out));
+                    let value = number.to_string();
+                    html.element("li", &[("id", &format!("line-{number}")), ("value", &value)], |html| {
                         html.element("span", &[("class", "steps")], |html| {
                             for (step, verdict) in starts.get(&number).into_iter().flatten() {
                                 link(html, *step, verdict);
                             }
                         });
-                        html.leaf("code", &[], &shortened(line, LINE));
+                        html.leaf_within("code", &[], line, self.room.line);
                     });
                 }
+                more_lines(html, left_out);
             });
-            let more = text.lines().count().saturating_sub(self.room.lines);
-            if more > 0 {
-                html.leaf("p", &[("class", "more")], &format!("and {}", count(more as u64, "more line")));
-            }
         });
+    }
+
+    /// Whether a line is shown: one of the first, or where the build failed.
+    pub(super) fn has_line(&self, number: usize) -> bool {
+        let is_near = |(first, _): (usize, usize)| (first.saturating_sub(AROUND)..=first + AROUND).contains(&number);
+        number <= self.room.lines || self.failed().is_some_and(|step| is_near(step.step.lines))
     }
 
     /// The steps that begin on a line.
     fn starts(&self) -> BTreeMap<usize, Vec<(usize, &Verdict)>> {
         let mut starts: BTreeMap<usize, Vec<(usize, &Verdict)>> = BTreeMap::new();
-        for (index, step) in self.shown() {
-            starts.entry(step.step.lines.0).or_default().push((step.step.number, &self.verdicts[index]));
+        for (step, verdict) in self.shown() {
+            starts.entry(step.step.lines.0).or_default().push((step.step.number, verdict));
         }
         starts
     }
 }
 
 fn link(html: &mut Html, step: usize, verdict: &Verdict) {
-    let (place, class) = (format!("#step-{step}"), format!("badge {}", verdict.kind.class()));
+    let look = verdict.kind.look();
+    let (place, class) = (format!("#step-{step}"), format!("badge {}", look.class));
     html.element("a", &[("href", &place), ("class", &class)], |html| {
-        html.text(&format!("{} {step}", verdict.kind.symbol()));
-        html.leaf("span", &[("class", "unseen")], &format!(" {}", verdict.kind.word()));
+        html.text(&format!("{} {step}", look.symbol));
+        html.leaf("span", &[("class", "unseen")], &format!(" {}", look.word));
     });
+}
+
+fn more_lines(html: &mut Html, left_out: usize) {
+    if left_out > 0 {
+        html.leaf("li", &[("class", "more")], &format!("{} left out", count(left_out as u64, "line")));
+    }
 }

@@ -1,22 +1,20 @@
 //! What a step's key is made of, and what of it is other than in the build that the step was compared with.
 
-use super::Report;
-use super::notes::StepNotes;
 use super::page::more;
+use super::step::StepPart;
 use super::tables::table;
 use crate::cache::{Difference, Ingredient};
-use crate::debugger::Reviewed;
 use crate::machine::{Decision, MissReason};
 use crate::view::debugger::shorten;
 use crate::view::html::Html;
-use crate::view::table::shortened;
 use crate::view::units::count;
 
 /// How many changed files of one ingredient are listed.
 const MOST_FILES: usize = 20;
 
-impl Report<'_> {
-    pub(super) fn inputs(&self, html: &mut Html, step: &Reviewed, noted: Option<&StepNotes>) {
+impl StepPart<'_> {
+    pub(super) fn inputs(&self, html: &mut Html) {
+        let (step, noted) = (self.step, self.noted);
         let decision =
             step.taken.as_ref().map(|taken| &taken.decision).or(noted.and_then(|noted| noted.decision.as_ref()));
         if let Some(Decision::Miss { reason: MissReason::Cause { build, differences }, .. }) = decision {
@@ -34,18 +32,18 @@ impl Report<'_> {
                 html.leaf("code", &[], &format!("{key}…"));
             });
             table(html, "ingredients", "Ingredients", &["Ingredient", "Value"], |html| {
-                step.ingredients.iter().take(self.room.rows).for_each(|one| self.ingredient(html, one));
+                step.ingredients.iter().take(self.detail.rows).for_each(|one| self.ingredient(html, one));
             });
-            more(html, "p", ingredients.saturating_sub(self.room.rows), "ingredient");
+            more(html, "p", ingredients.saturating_sub(self.detail.rows), "ingredient");
         });
     }
 
     fn ingredient(&self, html: &mut Html, ingredient: &Ingredient) {
         html.element("tr", &[], |html| {
-            html.leaf("th", &[("scope", "row")], &shortened(&ingredient.kind().to_string(), self.room.value));
+            html.leaf_within("th", &[("scope", "row")], &ingredient.kind().to_string(), self.detail.value);
             html.element("td", &[], |html| match ingredient.value() {
                 empty if empty.is_empty() => html.leaf("span", &[("class", "none")], "none"),
-                value => html.leaf("code", &[], &shortened(&value, self.room.value)),
+                value => html.leaf_within("code", &[], &value, self.detail.value),
             });
         });
     }
@@ -53,11 +51,11 @@ impl Report<'_> {
     fn differences(&self, html: &mut Html, differences: &[Difference]) {
         let mut left_out = 0;
         table(html, "changes", "Differences", &["Ingredient", "Before", "Now"], |html| {
-            for difference in differences.iter().take(self.room.rows) {
+            for difference in differences.iter().take(self.detail.rows) {
                 left_out += self.difference(html, difference);
             }
         });
-        more(html, "p", left_out + differences.len().saturating_sub(self.room.rows), "difference");
+        more(html, "p", left_out + differences.len().saturating_sub(self.detail.rows), "difference");
     }
 
     /// The rows of one ingredient; gives how many are left out.
@@ -71,11 +69,12 @@ impl Report<'_> {
                 value(difference.values.after()),
             );
         }
-        for change in difference.files.iter().take(MOST_FILES) {
+        let most = MOST_FILES.min(self.detail.rows);
+        for change in difference.files.iter().take(most) {
             let values = change.attribute.values();
             let name = format!("{} · {}", change.path, change.attribute);
             self.change(html, &name, values.before().cloned(), values.after().cloned());
         }
-        difference.files.len().saturating_sub(MOST_FILES)
+        difference.files.len().saturating_sub(most)
     }
 }

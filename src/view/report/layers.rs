@@ -1,16 +1,16 @@
 //! What the layers weigh, and how much of each is overwritten or deleted by a later one and shipped all the same.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::Report;
 use super::bars::{bar, thousandths};
-use super::page::{link_to_step, more, section};
+use super::page::section;
 use super::tables::table;
 use crate::debugger::WeighedLayer;
 use crate::oci::DiffId;
 use crate::view::html::Html;
 use crate::view::pictures::instruction;
-use crate::view::table::shortened;
 use crate::view::units::{count, size};
 
 /// The most characters of an instruction.
@@ -36,40 +36,60 @@ impl Report<'_> {
         });
         let steps = self.steps_of_layers();
         let largest = layers.iter().map(|layer| layer.files).max().unwrap_or(0);
+        let shown = largest_of(layers, self.room.most.rows);
         table(html, "layers", "Layers", &["Layer", "Created by", "Files", "Hidden", "Archive"], |html| {
-            for (index, layer) in layers.iter().take(self.room.rows).enumerate() {
-                html.element("tr", &[], |html| row(html, index + 1, layer, &steps, largest));
+            for index in &shown {
+                html.element("tr", &[], |html| self.layer(html, index + 1, &layers[*index], &steps, largest));
             }
         });
-        more(html, "p", layers.len().saturating_sub(self.room.rows), "layer");
+        let left_out = layers.len() - shown.len();
+        if left_out > 0 {
+            let text = format!("{} left out: these are the largest.", count(left_out as u64, "layer"));
+            html.leaf("p", &[("class", "more")], &text);
+        }
     }
 
     /// The step that made a layer: the last, where several have made the same.
     fn steps_of_layers(&self) -> HashMap<DiffId, usize> {
-        let shown =
-            self.shown().filter_map(|(_, step)| Some((step.taken.as_ref()?.layer.as_ref()?.diff_id, step.step.number)));
-        shown.collect()
+        let steps = self.review.steps.iter();
+        steps.filter_map(|step| Some((step.taken.as_ref()?.layer.as_ref()?.diff_id, step.step.number))).collect()
+    }
+
+    fn layer(
+        &self,
+        html: &mut Html,
+        number: usize,
+        layer: &WeighedLayer,
+        steps: &HashMap<DiffId, usize>,
+        largest: u64,
+    ) {
+        html.leaf("td", &[("class", "n")], &number.to_string());
+        html.element("td", &[("class", "i")], |html| {
+            let created_by = layer.row.created_by.as_deref().unwrap_or_default();
+            html.leaf_within("code", &[], &instruction(created_by), INSTRUCTION.min(self.room.most.value));
+            if let Some(step) = steps.get(&layer.row.layer.diff_id) {
+                html.text(" ");
+                self.link_to_step(html, *step, &format!("step {step}"));
+            }
+            let (files, wasted) = (thousandths(layer.files, largest), thousandths(layer.wasted, largest));
+            let parts = [("kept", 0, files - wasted), ("wasted", files - wasted, wasted)];
+            let there: Vec<_> = parts.into_iter().filter(|(_, _, length)| *length > 0).collect();
+            bar(html, &there);
+        });
+        html.leaf("td", &[("class", "z")], &size(layer.files));
+        let wasted = if layer.wasted == 0 { "—".to_owned() } else { size(layer.wasted) };
+        html.leaf("td", &[("class", if layer.wasted == 0 { "z" } else { "z waste" })], &wasted);
+        html.leaf("td", &[("class", "z")], &size(layer.row.layer.descriptor.size));
     }
 }
 
-fn row(html: &mut Html, number: usize, layer: &WeighedLayer, steps: &HashMap<DiffId, usize>, largest: u64) {
-    html.leaf("td", &[("class", "n")], &number.to_string());
-    html.element("td", &[("class", "i")], |html| {
-        let created_by = layer.row.created_by.as_deref().unwrap_or_default();
-        html.leaf("code", &[], &shortened(&instruction(created_by), INSTRUCTION));
-        if let Some(step) = steps.get(&layer.row.layer.diff_id) {
-            html.text(" ");
-            link_to_step(html, *step, &format!("step {step}"));
-        }
-        let (files, wasted) = (thousandths(layer.files, largest), thousandths(layer.wasted, largest));
-        let parts = [("kept", 0, files - wasted), ("wasted", files - wasted, wasted)];
-        let there: Vec<_> = parts.into_iter().filter(|(_, _, length)| *length > 0).collect();
-        bar(html, &there);
-    });
-    html.leaf("td", &[("class", "z")], &size(layer.files));
-    let wasted = if layer.wasted == 0 { "—".to_owned() } else { size(layer.wasted) };
-    html.leaf("td", &[("class", if layer.wasted == 0 { "z" } else { "z waste" })], &wasted);
-    html.leaf("td", &[("class", "z")], &size(layer.row.layer.descriptor.size));
+/// The largest layers, in their order.
+fn largest_of(layers: &[WeighedLayer], most: usize) -> Vec<usize> {
+    let mut largest: Vec<usize> = (0..layers.len()).collect();
+    largest.sort_by_key(|index| (Reverse(layers[*index].files), *index));
+    largest.truncate(most);
+    largest.sort_unstable();
+    largest
 }
 
 /// What is wasted in all.

@@ -11,16 +11,18 @@
 //! |---|---|
 //! | `notes`, `printed` | what only the events tell, kept while the build goes on |
 //! | `verdict` | what became of a step, in a symbol, a word and a sentence |
+//! | `room` | how much is said: what is left out first |
 //! | `page` | the whole page: its head, its parts, what is left out |
 //! | `timeline`, `dockerfile`, `layers` | the parts about the build |
 //! | `step`, `files`, `inputs`, `setup` | the part about one step |
-//! | `bars`, `tables` | lengths, drawn; tables on a narrow page |
+//! | `badges`, `bars`, `tables` | what happened, in a word and a colour; lengths, drawn; tables on a narrow page |
 //! | `style.css`, `script.js` | how it looks; the slider |
 //!
-//! The page is written by [`crate::view::html`], so nothing of what others chose can become a part of it. It is whole without its script, which only
-//! shows one state at a time. It has at most [`MOST_BYTES`]: where there is more to say, less is said of each step, and what is left out
-//! is counted. The same build at the same time gives the same bytes.
+//! The page is written by [`crate::view::html`], so nothing of what others chose can become a part of it, and what is masked is in none of its texts. It
+//! is whole without its script, which only shows one state at a time. It has at most [`MOST_BYTES`]: where there is more to say, less is said,
+//! and what is left out is counted. The same build at the same time gives the same bytes.
 
+mod badges;
 mod bars;
 mod dockerfile;
 mod files;
@@ -29,6 +31,7 @@ mod layers;
 mod notes;
 mod page;
 mod printed;
+mod room;
 mod setup;
 mod step;
 mod tables;
@@ -39,10 +42,12 @@ pub(crate) use self::notes::Notes;
 
 use std::collections::HashMap;
 
-use self::setup::SetUps;
-use self::verdict::Verdict;
+use self::room::Room;
+use self::verdict::{Kind, Verdict};
 use crate::debugger::{Review, Reviewed};
+use crate::hidden::Mask;
 use crate::machine::{Spent, Timed};
+use crate::view::html::Html;
 
 /// The most bytes of a page.
 pub(crate) const MOST_BYTES: usize = 1_000_000;
@@ -52,75 +57,53 @@ struct Report<'r> {
     review: &'r Review,
     notes: &'r Notes,
     verdicts: Vec<Verdict>,
-    set_ups: SetUps,
     times: HashMap<usize, &'r Timed>,
+    /// What is in no text of the page.
+    mask: Mask,
     room: Room,
 }
 
-/// How much of what is said at most.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    /// Steps that have a part of their own.
-    steps: usize,
-    /// Lines of the Dockerfile.
-    lines: usize,
-    /// Entries of one state's files.
-    entries: usize,
-    /// Bytes of one step's output.
-    output: usize,
-    /// Rows of any other list.
-    rows: usize,
-    /// Characters of a value.
-    value: usize,
-}
-
-impl Room {
-    const WHOLE: Room = Room { steps: 400, lines: 2000, entries: 160, output: 16 << 10, rows: 60, value: 160 };
-
-    /// Half of it.
-    fn smaller(self) -> Room {
-        Room {
-            steps: (self.steps * 3 / 4).max(40),
-            lines: (self.lines / 2).max(100),
-            entries: self.entries / 2,
-            output: self.output / 2,
-            rows: (self.rows / 2).max(5),
-            value: (self.value * 3 / 4).max(40),
-        }
-    }
-}
-
-/// The page of a build.
+/// The page of a build: as much as there is room for.
 pub(crate) fn page(review: &Review, notes: &Notes) -> String {
     let verdict = |step: &Reviewed| Verdict::of(step, review, notes);
     let verdicts = review.steps.iter().map(verdict).collect();
-    let set_ups = SetUps::of(review, notes);
     let timed = review.times.iter().flat_map(|times| &times.steps);
     let times = timed.map(|timed| (timed.number, timed)).collect();
-    let mut report = Report { review, notes, verdicts, set_ups, times, room: Room::WHOLE };
+    let mask = Mask::of(review.credentials.iter().chain(notes.hidden()));
+    let mut report = Report { review, notes, verdicts, times, mask, room: Room::WHOLE };
     loop {
         let page = report.page();
-        // With no entries and no output left, there is nothing left that could be long.
-        if page.len() <= MOST_BYTES || report.room.output < 16 {
-            return page;
+        match report.room.smaller() {
+            Some(smaller) if page.len() > MOST_BYTES => report.room = smaller,
+            Some(_) | None => return page,
         }
-        report.room = report.room.smaller();
     }
 }
 
 impl Report<'_> {
-    /// The steps that have a part of their own: the first ones, and the last.
-    fn shown(&self) -> impl Iterator<Item = (usize, &Reviewed)> {
-        let total = self.review.steps.len();
-        let last = self.room.steps / 4;
-        let first = if total > self.room.steps { self.room.steps - last } else { total };
-        let is_shown = move |index: usize| index < first || index + last >= total;
-        self.review.steps.iter().enumerate().filter(move |(index, _)| is_shown(*index))
+    /// Whether a step has a part of its own.
+    fn is_shown(&self, number: usize) -> bool {
+        self.review.steps.get(number.wrapping_sub(1)).is_some_and(|step| step.rank < self.room.steps)
     }
 
-    /// How many steps have no part of their own.
-    fn unshown(&self) -> usize {
-        self.review.steps.len() - self.shown().count()
+    /// The steps that have a part of their own.
+    fn shown(&self) -> impl Iterator<Item = (&Reviewed, &Verdict)> {
+        self.review.steps.iter().zip(&self.verdicts).filter(|(step, _)| step.rank < self.room.steps)
+    }
+
+    /// The step that failed.
+    fn failed(&self) -> Option<&Reviewed> {
+        let failed = self.verdicts.iter().position(|verdict| verdict.kind == Kind::Failed)?;
+        self.review.steps.get(failed)
+    }
+
+    /// A link to a step, where it is shown.
+    fn link_to_step(&self, html: &mut Html, number: usize, text: &str) {
+        if self.is_shown(number) {
+            html.leaf("a", &[("href", &format!("#step-{number}"))], text);
+        } else {
+            html.text(text);
+        }
     }
 
     /// When a step began, how long it took.
@@ -145,11 +128,5 @@ impl Report<'_> {
     /// A text without the folder of the home: only this machine has it.
     fn without_home(&self, text: &str) -> String {
         text.replace(self.review.home.as_str(), "$LAYERLAB_HOME")
-    }
-
-    /// The step that a step of the same stage comes after.
-    fn step_before(&self, step: &Reviewed) -> Option<usize> {
-        let earlier = self.review.steps[..step.step.number - 1].iter().rev();
-        earlier.take_while(|one| one.step.stage == step.step.stage).map(|one| one.step.number).next()
     }
 }

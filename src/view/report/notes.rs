@@ -1,13 +1,15 @@
 //! What only the events of a build tell: what a step printed, how its container was set up, why it failed, what was suspicious.
 //!
 //! It listens beside the view that shows the build, and keeps what a report needs: of each step the last time that it was tried, of its output
-//! the beginning and the end. A secret that a command prints is veiled before it is kept.
+//! the beginning and the end. A secret that a command prints is masked before it is kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::printed::Printed;
-use crate::container::Plan;
+use crate::container::{Operation, Plan};
+use crate::debugger::credentials_of_decision;
+use crate::hidden::{Hidden, Mask, is_credential};
 use crate::machine::{Decision, Event, EventKind, StepLabel, Warning};
 use crate::view::{sharing, units};
 
@@ -33,6 +35,9 @@ pub(crate) struct Notes {
     /// What was said of shared caches.
     pub(super) remarks: Vec<String>,
     steps: BTreeMap<usize, StepNotes>,
+    /// What is not to be told: each once.
+    hidden: Vec<Hidden>,
+    mask: Mask,
 }
 
 /// What was noted of a step.
@@ -74,124 +79,127 @@ impl Notes {
         self.steps.get(&step.number).filter(is_the_same)
     }
 
+    /// Secrets that commands were given, and credentials.
+    pub(super) fn hidden(&self) -> &[Hidden] {
+        &self.hidden
+    }
+
     /// Notes what is to be noted of an event.
     pub(crate) fn event(&mut self, event: &Event) {
-        if let (EventKind::StepStarted, Some(label)) = (&event.kind, &event.step) {
-            let printed = Printed::new((MOST_OUTPUT / label.total.max(1)).clamp(LEAST_OF_A_STEP, MOST_OF_A_STEP));
-            let (label, began) = (label.clone(), event.time);
-            self.steps.insert(label.number, StepNotes { label, began, printed, ..StepNotes::default() });
-        }
-        let number = event.step.as_ref().map(|step| step.number);
-        match number.and_then(|number| self.steps.get_mut(&number)) {
-            Some(step) => step.event(event),
-            None => self.remarks.extend(remark(&event.kind).filter(|_| self.remarks.len() < MOST_REMARKS)),
-        }
         match &event.kind {
             EventKind::BuildStarted { build, .. } => self.build = Some(*build),
             EventKind::ContextLoaded { files, bytes, excluded } => self.context = Some((*files, *bytes, *excluded)),
             EventKind::BuildFinished { milliseconds, .. } => self.milliseconds = Some(*milliseconds),
-            EventKind::ContainerStarted { id, plan, .. } => {
-                let kept = self.steps.values().filter(|step| step.container.is_some()).count();
-                let step = number.and_then(|number| self.steps.get_mut(&number));
-                if let Some(step) = step.filter(|_| kept < MOST_CONTAINERS) {
-                    step.container = Some(Container { id: id.clone(), plan: plan.clone() });
-                }
-            }
             EventKind::Warning(warning) if self.warnings.len() < MOST_WARNINGS => {
-                self.warnings.push((number, warning.clone()));
+                self.warnings.push((event.step.as_ref().map(|step| step.number), warning.clone()));
             }
-            EventKind::Warning(_)
-            | EventKind::CacheImported { .. }
-            | EventKind::StepStarted
-            | EventKind::Expanded { .. }
-            | EventKind::Pulled { .. }
-            | EventKind::NamedContext { .. }
-            | EventKind::Downloaded { .. }
-            | EventKind::Resolved { .. }
-            | EventKind::Decided { .. }
-            | EventKind::LayerFetched { .. }
-            | EventKind::Output { .. }
-            | EventKind::ContainerEnded { .. }
-            | EventKind::Changed { .. }
-            | EventKind::Committed { .. }
-            | EventKind::StepFailed { .. }
-            | EventKind::StepStopped
-            | EventKind::Tagged { .. }
-            | EventKind::CacheExported { .. } => {}
-        }
-    }
-}
-
-impl StepNotes {
-    fn event(&mut self, event: &Event) {
-        self.remarks.extend(remark(&event.kind).filter(|_| self.remarks.len() < MOST_REMARKS));
-        match &event.kind {
-            EventKind::Decided { decision } => self.decision = Some(decision.clone()),
-            EventKind::ContainerStarted { plan, .. } => {
-                self.printed.veil(&plan.secrets());
-                self.status = Some(0);
+            EventKind::StepStarted => self.begin(event),
+            EventKind::Decided { decision } => {
+                self.hide(credentials_of_decision(decision));
+                self.change(event, |step| step.decision = Some(decision.clone()));
             }
-            EventKind::Output { stream, bytes } => self.printed.push(*stream, bytes),
-            EventKind::ContainerEnded { status, .. } => {
-                self.printed.end();
-                self.status = Some(*status);
+            EventKind::ContainerStarted { id, plan, .. } => self.container(event, id, plan),
+            EventKind::Output { stream, bytes } => self.change(event, |step| step.printed.push(*stream, bytes)),
+            EventKind::ContainerEnded { status, .. } => self.change(event, |step| {
+                step.printed.end();
+                step.status = Some(*status);
+            }),
+            EventKind::StepFailed { message } => self.change(event, |step| {
+                step.printed.end();
+                let milliseconds = event.time.saturating_sub(step.began);
+                step.failure = Some(Failed { message: message.clone(), milliseconds });
+            }),
+            EventKind::StepStopped => self.change(event, |step| step.printed.end()),
+            EventKind::CacheImported { from, steps } => {
+                self.remark(event, format!("import {}", sharing::imported(from, *steps)));
             }
-            EventKind::StepFailed { message } => {
-                self.printed.end();
-                let milliseconds = event.time.saturating_sub(self.began);
-                self.failure = Some(Failed { message: message.clone(), milliseconds });
+            EventKind::CacheExported { to, exported } => {
+                self.remark(event, format!("export {}", sharing::exported(to, exported)));
             }
-            EventKind::StepStopped => self.printed.end(),
-            EventKind::BuildStarted { .. }
-            | EventKind::ContextLoaded { .. }
-            | EventKind::CacheImported { .. }
-            | EventKind::StepStarted
-            | EventKind::Expanded { .. }
-            | EventKind::Pulled { .. }
-            | EventKind::NamedContext { .. }
-            | EventKind::Downloaded { .. }
-            | EventKind::Resolved { .. }
-            | EventKind::LayerFetched { .. }
-            | EventKind::Changed { .. }
-            | EventKind::Committed { .. }
+            EventKind::LayerFetched { from, layer, bytes } => {
+                self.remark(event, format!("fetched {}", sharing::fetched(from, layer, *bytes)));
+            }
+            EventKind::Pulled { image, digest, layers, .. } => {
+                let layers = units::count(layers.len() as u64, "layer");
+                self.remark(event, format!("pulled {image}, {layers}: {digest}"));
+            }
+            EventKind::NamedContext { name, stands_for } => {
+                self.remark(event, format!("`{name}` stands for {stands_for}"));
+            }
+            EventKind::Downloaded { url, bytes, is_new: true, .. } => {
+                self.remark(event, format!("downloaded {url}, {}", units::size(*bytes)));
+            }
+            EventKind::Downloaded { url, is_new: false, .. } => self.remark(event, format!("{url} has not changed")),
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
+                self.remark(event, format!("{name} is not in the store: the built-in {image} is used instead"));
+            }
+            EventKind::Resolved { stands_in_for: None, .. }
             | EventKind::Warning(_)
-            | EventKind::BuildFinished { .. }
-            | EventKind::Tagged { .. }
-            | EventKind::CacheExported { .. } => {}
+            | EventKind::Expanded { .. }
+            | EventKind::Changed { .. }
+            | EventKind::Committed { .. }
+            | EventKind::Tagged { .. } => {}
+        }
+    }
+
+    /// A step begins, perhaps once more.
+    fn begin(&mut self, event: &Event) {
+        let Some(label) = event.step.clone() else { return };
+        let printed = Printed::new((MOST_OUTPUT / label.total.max(1)).clamp(LEAST_OF_A_STEP, MOST_OF_A_STEP));
+        let step = StepNotes { label, began: event.time, printed, ..StepNotes::default() };
+        self.steps.insert(step.label.number, step);
+    }
+
+    /// Notes something of the step that an event is about.
+    fn change(&mut self, event: &Event, note: impl FnOnce(&mut StepNotes)) {
+        if let Some(step) = event.step.as_ref().and_then(|step| self.steps.get_mut(&step.number)) {
+            note(step);
+        }
+    }
+
+    /// Notes what is worth a line of its own: of the step, or of the build.
+    fn remark(&mut self, event: &Event, remark: String) {
+        let step = event.step.as_ref().and_then(|step| self.steps.get_mut(&step.number));
+        let remarks = step.map_or(&mut self.remarks, |step| &mut step.remarks);
+        if remarks.len() < MOST_REMARKS {
+            remarks.push(remark);
+        }
+    }
+
+    /// A command begins: what it was given to keep is masked from its first byte.
+    fn container(&mut self, event: &Event, id: &str, plan: &Arc<Plan>) {
+        self.hide(plan.secrets().into_iter().chain(credentials(plan)));
+        let kept = self.steps.values().filter(|step| step.container.is_some()).count();
+        let container = (kept < MOST_CONTAINERS).then(|| Container { id: id.to_owned(), plan: plan.clone() });
+        let mask = self.mask.clone();
+        self.change(event, |step| {
+            step.container = container;
+            step.printed.mask(&mask);
+            step.status = Some(0);
+        });
+    }
+
+    /// From now on these are masked, too.
+    fn hide(&mut self, hidden: impl IntoIterator<Item = Hidden>) {
+        let known = self.hidden.len();
+        for one in hidden {
+            if !self.hidden.contains(&one) {
+                self.hidden.push(one);
+            }
+        }
+        if self.hidden.len() > known {
+            self.mask = Mask::of(&self.hidden);
         }
     }
 }
 
-/// What is worth a line of its own.
-fn remark(kind: &EventKind) -> Option<String> {
-    Some(match kind {
-        EventKind::CacheImported { from, steps } => format!("import {}", sharing::imported(from, *steps)),
-        EventKind::CacheExported { to, exported } => format!("export {}", sharing::exported(to, exported)),
-        EventKind::LayerFetched { from, layer, bytes } => format!("fetched {}", sharing::fetched(from, layer, *bytes)),
-        EventKind::Pulled { image, digest, layers, .. } => {
-            format!("pulled {image}, {}: {digest}", units::count(layers.len() as u64, "layer"))
-        }
-        EventKind::NamedContext { name, stands_for } => format!("`{name}` stands for {stands_for}"),
-        EventKind::Downloaded { url, bytes, is_new: true, .. } => format!("downloaded {url}, {}", units::size(*bytes)),
-        EventKind::Downloaded { url, is_new: false, .. } => format!("{url} has not changed"),
-        EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
-            format!("{name} is not in the store: the built-in {image} is used instead")
-        }
-        EventKind::Resolved { stands_in_for: None, .. }
-        | EventKind::BuildStarted { .. }
-        | EventKind::ContextLoaded { .. }
-        | EventKind::StepStarted
-        | EventKind::Expanded { .. }
-        | EventKind::Decided { .. }
-        | EventKind::ContainerStarted { .. }
-        | EventKind::Output { .. }
-        | EventKind::ContainerEnded { .. }
-        | EventKind::Changed { .. }
-        | EventKind::Committed { .. }
-        | EventKind::StepFailed { .. }
-        | EventKind::StepStopped
-        | EventKind::Warning(_)
-        | EventKind::BuildFinished { .. }
-        | EventKind::Tagged { .. } => return None,
-    })
+/// The values of a command's variables that are taken for credentials.
+fn credentials(plan: &Plan) -> Vec<Hidden> {
+    let executed = plan.in_order().find_map(|(_, operation)| match operation {
+        Operation::Execute { env, .. } => Some(env),
+        _ => None,
+    });
+    let variables = executed.into_iter().flatten().filter_map(|entry| entry.split_once('='));
+    let credentials = variables.filter(|(name, value)| is_credential(name, value));
+    credentials.map(|(_, value)| Hidden::new(value.into())).collect()
 }

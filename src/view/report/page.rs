@@ -3,6 +3,7 @@
 use super::verdict::Kind;
 use super::{MOST_BYTES, Report, bars};
 use crate::debugger::Reviewed;
+use crate::hidden::SHORTEST;
 use crate::view::html::Html;
 use crate::view::units::{count, hits_and_misses, listed, moment, size, time};
 use crate::view::warning;
@@ -10,13 +11,17 @@ use crate::view::warning;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
+/// How many lines of a command that failed stand beside its message.
+const LAST_LINES: usize = 5;
+
 /// How many warnings are listed.
 const MOST_WARNINGS: usize = 20;
 
 impl Report<'_> {
     /// All of it.
     pub(super) fn page(&self) -> String {
-        let html = Html::document(&format!("{} · Layerlab", self.title()), STYLE, SCRIPT, |html| {
+        let title = format!("{} · Layerlab", self.title());
+        let html = Html::document(&title, (STYLE, SCRIPT), &self.mask, |html| {
             html.leaf("a", &[("class", "skip"), ("href", "#steps")], "Skip to the steps");
             bars::fillings(html);
             html.element("header", &[("class", "page")], |html| self.head(html));
@@ -66,12 +71,6 @@ impl Report<'_> {
         parts
     }
 
-    /// The step that failed.
-    fn failed(&self) -> Option<&Reviewed> {
-        let failed = self.verdicts.iter().position(|verdict| verdict.kind == Kind::Failed)?;
-        self.review.steps.get(failed)
-    }
-
     fn taken(&self) -> usize {
         self.review.steps.iter().filter(|step| step.taken.is_some()).count()
     }
@@ -93,16 +92,28 @@ impl Report<'_> {
 
     /// What went wrong, and where.
     fn failure(&self, html: &mut Html, step: &Reviewed) {
-        let message = self.notes.of(&step.step).and_then(|notes| notes.failure.as_ref()).map(|failed| &failed.message);
+        let notes = self.notes.of(&step.step);
+        let message = notes.and_then(|notes| notes.failure.as_ref()).map(|failed| &failed.message);
         html.element("div", &[("class", "outcome bad")], |html| {
             html.element("p", &[], |html| {
                 html.text("‼ No image is written: ");
-                link_to_step(html, step.step.number, &format!("step {}", step.step.number));
+                self.link_to_step(html, step.step.number, &format!("step {}", step.step.number));
                 html.text(" failed.");
             });
             html.element("pre", &[("class", "message")], |html| {
-                html.lines(&self.without_home(message.map_or("", String::as_str)));
+                html.lines_within(&self.without_home(message.map_or("", String::as_str)), self.room.most.output);
             });
+            let last = notes.map(|notes| notes.printed.last_lines(LAST_LINES)).filter(|last| !last.is_empty());
+            if let Some(last) = last {
+                html.leaf("p", &[], "The last that it printed:");
+                html.element(
+                    "pre",
+                    &[("class", "printed"), ("tabindex", "0"), ("aria-label", "Last lines of the output")],
+                    |html| {
+                        html.lines_within(last, self.room.most.output);
+                    },
+                );
+            }
         });
     }
 
@@ -116,8 +127,12 @@ impl Report<'_> {
         let of = |kind: Kind| self.verdicts.iter().filter(|verdict| verdict.kind == kind).count();
         let mut stages: Vec<&str> = review.steps.iter().map(|step| step.step.stage.as_str()).collect();
         stages.dedup();
-        let steps = count(review.steps.len() as u64, "step");
-        fact(html, "Steps", |html| html.text(&format!("{steps} in {}", count(stages.len() as u64, "stage"))));
+        let (steps, stages) = (count(review.steps.len() as u64, "step"), count(stages.len() as u64, "stage"));
+        let not_reached = match of(Kind::NotReached) {
+            0 => String::new(),
+            number => format!(", {number} not reached"),
+        };
+        fact(html, "Steps", |html| html.text(&format!("{steps} in {stages}{not_reached}")));
         fact(html, "Cache", |html| html.text(&hits_and_misses(of(Kind::Hit), of(Kind::Miss))));
         fact(html, "Time", |html| html.text(&time(self.notes.milliseconds.unwrap_or_else(|| self.whole()))));
         fact(html, "Size", |html| html.text(&size(review.bytes)));
@@ -141,41 +156,54 @@ impl Report<'_> {
     fn remarks(&self, html: &mut Html) {
         section(html, "remarks", "Remarks", |html| {
             html.element("ul", &[("class", "remarks")], |html| {
-                for (step, warning) in self.notes.warnings.iter().take(MOST_WARNINGS) {
+                let detail = self.room.most;
+                let warnings = MOST_WARNINGS.min(detail.rows);
+                for (step, warning) in self.notes.warnings.iter().take(warnings) {
                     html.element("li", &[], |html| {
                         html.leaf("b", &[("class", "badge miss")], "! warning");
-                        html.text(&format!(" {}", warning::text(warning)));
+                        html.text(" ");
+                        html.text_within(&warning::text(warning), detail.sentence);
                         if let Some(step) = step.filter(|step| *step <= self.review.steps.len()) {
                             html.text(" (");
-                            link_to_step(html, step, &format!("step {step}"));
+                            self.link_to_step(html, step, &format!("step {step}"));
                             html.text(")");
                         }
                     });
                 }
-                more(html, "li", self.notes.warnings.len().saturating_sub(MOST_WARNINGS), "warning");
+                more(html, "li", self.notes.warnings.len().saturating_sub(warnings), "warning");
                 for remark in &self.notes.remarks {
-                    html.leaf("li", &[], remark);
+                    html.leaf_within("li", &[], remark, detail.sentence);
                 }
-                for stage in self.review.left_out.iter().take(self.room.rows) {
-                    let steps = count(stage.steps as u64, "step");
-                    html.leaf("li", &[], &format!("stage {} ({steps}) is not needed for the target", stage.name));
+                for stage in self.review.left_out.iter().take(detail.rows) {
+                    html.element("li", &[], |html| {
+                        html.text("stage ");
+                        html.leaf_within("code", &[], &stage.name, detail.value);
+                        html.text(&format!(" ({}) is not needed for the target", count(stage.steps as u64, "step")));
+                    });
                 }
-                more(html, "li", self.review.left_out.len().saturating_sub(self.room.rows), "unneeded stage");
+                more(html, "li", self.review.left_out.len().saturating_sub(detail.rows), "unneeded stage");
             });
         });
     }
 
+    /// What the page is, and what is in it and what is not: it is made to be handed on.
     fn foot(&self, html: &mut Html) {
+        html.leaf("h2", &[], "About this page");
         let version = env!("CARGO_PKG_VERSION");
-        html.leaf("p", &[], &format!("Written by Layerlab {version}. This page loads nothing and sends nothing."));
-        html.leaf(
-            "p",
-            &[],
-            &format!(
-                "It has at most {}: long lists and outputs are shortened, and say by how much. What was given as a secret is masked where a command printed it.",
-                size(MOST_BYTES as u64)
+        let bytes = size(MOST_BYTES as u64);
+        for text in [
+            format!("Written by Layerlab {version}. This page loads nothing and sends nothing. It has at most {bytes}; where something is shortened or left out, it says by how much."),
+            "Whoever has it can read the Dockerfile, what commands printed, build arguments and variables with their values, and the names of \
+             files, but not what is in them."
+                .to_owned(),
+            format!(
+                "Masked (•••): secrets that commands were given, and the values of arguments and variables whose names suggest a secret \
+                 (API_TOKEN, DB_PASSWORD) or that are addresses with a password. Not masked: a value of less than {SHORTEST} bytes, and what a command \
+                 has made of one, such as its base64."
             ),
-        );
+        ] {
+            html.leaf("p", &[], &text);
+        }
     }
 }
 
@@ -201,11 +229,6 @@ pub(super) fn more(html: &mut Html, element: &'static str, number: usize, what: 
     if number > 0 {
         html.leaf(element, &[("class", "more")], &format!("and {}", count(number as u64, &format!("more {what}"))));
     }
-}
-
-/// A link to a step.
-pub(super) fn link_to_step(html: &mut Html, number: usize, text: &str) {
-    html.leaf("a", &[("href", &format!("#step-{number}"))], text);
 }
 
 /// `2026-11-28 17:06:14 UTC`.

@@ -1,16 +1,17 @@
 //! What a step printed: the beginning and the end of it, within a number of bytes.
 
-use crate::hidden::{Hidden, Veil};
+use crate::hidden::{Mask, Masking};
 use crate::machine::Stream;
 use crate::view::program::Program;
 use crate::view::sgr::Colours;
+use crate::view::table::beginning;
 
 /// The output of a step.
 #[derive(Debug, Default)]
 pub(super) struct Printed {
     program: Program,
-    stdout: Veil,
-    stderr: Veil,
+    stdout: Masking,
+    stderr: Masking,
     /// How many bytes are kept.
     most: usize,
     head: String,
@@ -24,24 +25,24 @@ impl Printed {
         Printed { most, ..Printed::default() }
     }
 
-    /// From now on these are veiled.
-    pub(super) fn veil(&mut self, secrets: &[Hidden]) {
-        (self.stdout, self.stderr) = (Veil::of(secrets), Veil::of(secrets));
+    /// From now on this is masked.
+    pub(super) fn mask(&mut self, mask: &Mask) {
+        (self.stdout, self.stderr) = (Masking::new(mask), Masking::new(mask));
     }
 
     pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        let veil = match stream {
+        let masking = match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
         };
-        let passed = veil.pass(bytes);
+        let passed = masking.pass(bytes);
         let text = self.program.text(stream, &passed, Colours::Dropped);
         self.keep(&text);
     }
 
     /// No more comes.
     pub(super) fn end(&mut self) {
-        for (stream, rest) in [(Stream::Stdout, self.stdout.rest()), (Stream::Stderr, self.stderr.rest())] {
+        for (stream, rest) in [(Stream::Stdout, self.stdout.end()), (Stream::Stderr, self.stderr.end())] {
             let text = self.program.text(stream, &rest, Colours::Dropped);
             self.keep(&text);
         }
@@ -52,6 +53,13 @@ impl Printed {
 
     pub(super) fn is_empty(&self) -> bool {
         self.head.is_empty()
+    }
+
+    /// Its last lines.
+    pub(super) fn last_lines(&self, most: usize) -> &str {
+        let last = if self.tail.is_empty() { &self.head } else { &self.tail };
+        let start = last.trim_end().rmatch_indices('\n').nth(most - 1).map_or(0, |(at, _)| at + 1);
+        last[start..].trim_end()
     }
 
     /// What is kept: all of it, or its beginning, how many bytes follow that are left out, and its end; within a number of bytes.
@@ -94,12 +102,13 @@ impl Printed {
 
 /// The last place up to `at` where a character begins.
 fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    beginning(text, at).len()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Hidden, Printed, Stream};
+    use super::{Mask, Printed, Stream};
+    use crate::hidden::Hidden;
 
     fn shown(printed: &Printed) -> String {
         match printed.parts(usize::MAX / 4) {
@@ -125,7 +134,7 @@ mod tests {
     #[test]
     fn a_secret_is_not_kept() {
         let mut printed = Printed::new(64);
-        printed.veil(&[Hidden::new(b"swordfish".to_vec())]);
+        printed.mask(&Mask::of(&[Hidden::new(b"swordfish".to_vec())]));
         printed.push(Stream::Stdout, b"it is sword");
         printed.push(Stream::Stderr, b"no\n");
         printed.push(Stream::Stdout, b"fish\n");

@@ -15,6 +15,7 @@
 
   const title = (step) => step.querySelector("h3").textContent;
   const verdict = (step) => step.querySelector(".verdict .badge").textContent;
+  const total = slider.dataset.total;
   const number = (step) => step.id.slice("step-".length);
 
   // What is not shown can still be found by the browser's search.
@@ -26,7 +27,7 @@
     const step = steps[shown];
     at.value = shown + 1;
     at.setAttribute("aria-valuetext", `Step ${number(step)}: ${title(step)}, ${verdict(step)}`);
-    where.textContent = `${number(step)} of ${steps.length}`;
+    where.textContent = `${number(step)} of ${total}`;
     back.disabled = shown === 0;
     forward.disabled = shown === steps.length - 1;
     all.setAttribute("aria-pressed", String(isWhole));

@@ -1,21 +1,33 @@
 //! A step and the state after it: what was decided and why, what it did to the files and to the configuration, what it printed.
 
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Report;
+use super::badges::badge;
 use super::notes::StepNotes;
-use super::page::{fact, link_to_step, more, section};
+use super::page::{fact, more, section};
+use super::room::{Detail, IMPORTANT};
 use super::tables::table;
-use super::timeline::{badge, one_line};
+use super::timeline::one_line;
 use super::verdict::{Kind, Verdict};
-use super::{Report, setup};
 use crate::debugger::{Outcome, Reviewed};
 use crate::machine::ConfigChange;
 use crate::view::debugger::shorten;
 use crate::view::html::Html;
-use crate::view::table::shortened;
 use crate::view::units::{count, size, time};
 
-/// The most characters of an instruction as a heading, and of one that is shown whole.
+/// The most cells of an instruction as a heading.
 const HEADING: usize = 300;
-const INSTRUCTION: usize = 2000;
+
+/// The part of the page about one step.
+pub(super) struct StepPart<'r> {
+    pub(super) report: &'r Report<'r>,
+    pub(super) step: &'r Reviewed,
+    verdict: &'r Verdict,
+    /// What was noted of it, this time.
+    pub(super) noted: Option<&'r StepNotes>,
+    pub(super) detail: Detail,
+}
 
 impl Report<'_> {
     pub(super) fn steps(&self, html: &mut Html) {
@@ -26,20 +38,31 @@ impl Report<'_> {
                 "A build is a list of states: each step takes one and gives the next. Here is what each step did, and the files after it.",
             );
             self.slider(html);
-            let shown: Vec<(usize, &Reviewed)> = self.shown().collect();
-            for (place, (index, step)) in shown.iter().enumerate() {
-                if place > 0 && shown[place - 1].0 + 1 < *index {
-                    let text = format!("{} are left out here", count(self.unshown() as u64, "step"));
-                    html.leaf("p", &[("class", "more")], &text);
-                }
-                self.step(html, step, &self.verdicts[*index]);
+            let mut before = 0;
+            for (step, verdict) in self.shown() {
+                let number = step.step.number;
+                self.gap_of_states(html, before, number);
+                // What was noted of a step that is to be taken again is about another time.
+                let noted = self.notes.of(&step.step).filter(|_| verdict.kind != Kind::NotReached);
+                let detail = if step.rank < IMPORTANT { self.room.most } else { self.room.usual };
+                StepPart { report: self, step, verdict, noted, detail }.show(html);
+                before = number;
             }
+            self.gap_of_states(html, before, self.review.steps.len() + 1);
         });
+    }
+
+    fn gap_of_states(&self, html: &mut Html, before: usize, after: usize) {
+        if let Some(text) = self.left_out(before, after) {
+            html.leaf("p", &[("class", "more gap")], &text);
+        }
     }
 
     /// What shows one state at a time; the script makes it appear.
     fn slider(&self, html: &mut Html) {
-        html.element("div", &[("class", "slider"), ("id", "slider"), ("hidden", "")], |html| {
+        let total = self.review.steps.len().to_string();
+        let attributes = [("class", "slider"), ("id", "slider"), ("data-total", total.as_str()), ("hidden", "")];
+        html.element("div", &attributes, |html| {
             let button = |html: &mut Html, id: &str, label: &str, text: &str| {
                 html.element("button", &[("type", "button"), ("id", id), ("aria-label", label)], |html| {
                     html.text(text)
@@ -58,43 +81,44 @@ impl Report<'_> {
             });
         });
     }
+}
 
-    fn step(&self, html: &mut Html, step: &Reviewed, verdict: &Verdict) {
+impl StepPart<'_> {
+    fn show(&self, html: &mut Html) {
+        let StepPart { report, step, verdict, noted, detail } = *self;
         let number = step.step.number;
         let (id, heading) = (format!("step-{number}"), format!("step-{number}-title"));
-        let class = format!("step {}", verdict.kind.class());
+        let class = format!("step {}", verdict.kind.look().class);
         html.element("article", &[("id", &id), ("class", &class), ("aria-labelledby", &heading)], |html| {
-            html.element("p", &[("class", "over")], |html| self.place(html, step));
+            html.element("p", &[("class", "over")], |html| self.place(html));
             html.element("h3", &[("id", &heading)], |html| {
-                html.leaf("code", &[], &one_line(&step.step.instruction, HEADING.min(2 * self.room.value)));
+                html.leaf_within("code", &[], &one_line(&step.step.instruction), self.heading());
             });
             html.element("p", &[("class", "verdict")], |html| {
-                badge(html, verdict.kind);
-                html.text(&format!(" {}", verdict.reason));
+                badge(html, verdict.kind.look());
+                html.text(" ");
+                html.text_within(&verdict.reason, detail.sentence);
             });
-            self.whole_instruction(html, step);
-            let noted = self.notes.of(&step.step);
-            // What was noted of a step that is to be taken again is about another time.
-            let noted = noted.filter(|_| verdict.kind != Kind::NotReached);
+            self.whole_instruction(html);
             if let Some(failure) = noted.and_then(|noted| noted.failure.as_ref()) {
                 html.element("pre", &[("class", "message"), ("tabindex", "0"), ("aria-label", "Message")], |html| {
-                    html.lines(&self.without_home(&failure.message));
+                    html.lines_within(&report.without_home(&failure.message), detail.output);
                 });
-                if let Some(before) = self.step_before(step) {
+                if let Some(before) = self.step_before() {
                     html.element("p", &[("class", "more")], |html| {
                         html.text("Nothing of this step was kept. It began with the state after ");
-                        link_to_step(html, before, &format!("step {before}"));
+                        report.link_to_step(html, before, &format!("step {before}"));
                         html.text(".");
                     });
                 }
             }
             if let Some(taken) = &step.taken {
-                html.element("dl", &[("class", "facts")], |html| self.facts_of(html, number, taken));
+                html.element("dl", &[("class", "facts")], |html| self.facts(html, taken));
                 self.files(html, taken);
                 self.config(html, taken);
             }
             if let Some(noted) = noted {
-                self.remarks_of(html, noted);
+                self.remarks(html, noted);
                 self.printed(html, noted);
             }
             if verdict.kind == Kind::Hit && step.step.keyword == "RUN" {
@@ -105,22 +129,34 @@ impl Report<'_> {
                     "The result came from the cache: the command did not run this time.",
                 );
             }
-            self.inputs(html, step, noted);
+            self.inputs(html);
             if let Some(container) = noted.and_then(|noted| noted.container.as_ref()) {
-                setup::show(html, self, number, container);
+                self.setup(html, container);
             }
         });
     }
 
-    /// Where a step stands.
-    fn place(&self, html: &mut Html, step: &Reviewed) {
-        let label = &step.step;
-        html.text(&format!("Step {} of {} · stage ", label.number, self.review.steps.len()));
-        html.leaf("code", &[], &shortened(&label.stage, self.room.value));
+    /// The most cells of the heading.
+    fn heading(&self) -> usize {
+        HEADING.min(2 * self.detail.value)
+    }
+
+    /// The step that this one comes after in its stage.
+    fn step_before(&self) -> Option<usize> {
+        let label = &self.step.step;
+        let earlier = self.report.review.steps[..label.number - 1].iter().rev();
+        earlier.take_while(|one| one.step.stage == label.stage).map(|one| one.step.number).next()
+    }
+
+    /// Where the step stands.
+    fn place(&self, html: &mut Html) {
+        let label = &self.step.step;
+        html.text(&format!("Step {} of {} · stage ", label.number, self.report.review.steps.len()));
+        html.leaf_within("code", &[], &label.stage, self.detail.value);
         html.text(" · ");
         let (first, last) = label.lines;
         let lines = if first == last { format!("line {first}") } else { format!("lines {first}–{last}") };
-        if first <= self.room.lines {
+        if self.report.has_line(first) {
             html.leaf("a", &[("href", &format!("#line-{first}"))], &lines);
         } else {
             html.text(&lines);
@@ -131,16 +167,16 @@ impl Report<'_> {
     }
 
     /// The instruction after expansion, and all of one that is long.
-    fn whole_instruction(&self, html: &mut Html, step: &Reviewed) {
-        let label = &step.step;
+    fn whole_instruction(&self, html: &mut Html) {
+        let label = &self.step.step;
         if let Some(expanded) = label.expanded.as_ref().filter(|expanded| **expanded != label.instruction) {
             html.element("p", &[("class", "expanded")], |html| {
                 html.text("with variables expanded: ");
-                html.leaf("code", &[], &shortened(expanded, INSTRUCTION.min(self.room.output)));
+                html.leaf_within("code", &[], expanded, self.detail.sentence);
             });
-        } else if one_line(&label.instruction, HEADING).ends_with('…') {
+        } else if one_line(&label.instruction).width() > self.heading() {
             html.element("p", &[("class", "expanded")], |html| {
-                html.leaf("code", &[], &shortened(&label.instruction, INSTRUCTION.min(self.room.output)));
+                html.leaf_within("code", &[], &label.instruction, self.detail.sentence);
             });
         }
     }
@@ -151,31 +187,31 @@ impl Report<'_> {
         }
         html.leaf("h4", &[], "Configuration");
         table(html, "changes", "Changed settings", &["Setting", "Before", "After"], |html| {
-            for ConfigChange { field, values } in taken.config.iter().take(self.room.rows) {
+            for ConfigChange { field, values } in taken.config.iter().take(self.detail.rows) {
                 let text = |value: Option<&_>| value.map(ToString::to_string);
                 self.change(html, field, text(values.before()), text(values.after()));
             }
         });
-        more(html, "p", taken.config.len().saturating_sub(self.room.rows), "changed setting");
+        more(html, "p", taken.config.len().saturating_sub(self.detail.rows), "changed setting");
     }
 
     /// A row of something that was and is.
     pub(super) fn change(&self, html: &mut Html, name: &str, before: Option<String>, after: Option<String>) {
         html.element("tr", &[], |html| {
-            html.leaf("th", &[("scope", "row")], &shortened(name, self.room.value));
+            html.leaf_within("th", &[("scope", "row")], name, self.detail.value);
             for (element, value) in [("del", before), ("ins", after)] {
                 html.element("td", &[], |html| match value {
-                    Some(value) => html.leaf(element, &[], &shortened(&shorten(&value), self.room.value)),
+                    Some(value) => html.leaf_within(element, &[], &shorten(&value), self.detail.value),
                     None => html.leaf("span", &[("class", "none")], "none"),
                 });
             }
         });
     }
 
-    fn remarks_of(&self, html: &mut Html, noted: &StepNotes) {
+    fn remarks(&self, html: &mut Html, noted: &StepNotes) {
         if !noted.remarks.is_empty() {
             html.element("ul", &[("class", "remarks")], |html| {
-                noted.remarks.iter().for_each(|remark| html.leaf("li", &[], &shortened(remark, 2 * self.room.value)));
+                noted.remarks.iter().for_each(|remark| html.leaf_within("li", &[], remark, 2 * self.detail.value));
             });
         }
     }
@@ -186,7 +222,7 @@ impl Report<'_> {
         if noted.printed.is_empty() {
             html.leaf("p", &[("class", "more")], "The command printed nothing.");
         } else {
-            let (head, tail) = noted.printed.parts(self.room.output);
+            let (head, tail) = noted.printed.parts(self.detail.output);
             html.element("pre", &[("class", "printed"), ("tabindex", "0"), ("aria-label", "Output")], |html| {
                 html.lines(head);
                 if let Some((cut, tail)) = tail {
@@ -203,8 +239,8 @@ impl Report<'_> {
         }
     }
 
-    fn facts_of(&self, html: &mut Html, number: usize, taken: &Outcome) {
-        let before = self.before(number).filter(|(_, spent)| *spent != taken.milliseconds);
+    fn facts(&self, html: &mut Html, taken: &Outcome) {
+        let before = self.report.before(self.step.step.number).filter(|(_, spent)| *spent != taken.milliseconds);
         let before = before.map(|(build, spent)| format!(" (build {build}: {})", time(spent)));
         let text = format!("{}{}", time(taken.milliseconds), before.unwrap_or_default());
         fact(html, "Time", |html| html.text(&text));

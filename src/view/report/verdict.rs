@@ -1,6 +1,7 @@
 //! What became of a step: a symbol, a word that says the same, and a sentence with the reason.
 
 use super::Notes;
+use super::badges::Look;
 use crate::debugger::{Review, Reviewed};
 use crate::machine::{Decision, MissReason};
 use crate::view::debugger;
@@ -18,24 +19,17 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn symbol(self) -> &'static str {
-        match self {
-            Kind::Base => "◆",
-            Kind::Hit => "✓",
-            Kind::Miss => "✗",
-            Kind::Failed => "‼",
-            Kind::NotReached => "·",
-        }
-    }
+    pub(super) const ALL: [Kind; 5] = [Kind::Base, Kind::Hit, Kind::Miss, Kind::Failed, Kind::NotReached];
 
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Kind::Base => "base",
-            Kind::Hit => "hit",
-            Kind::Miss => "miss",
-            Kind::Failed => "failed",
-            Kind::NotReached => "not reached",
-        }
+    pub(super) fn look(self) -> Look {
+        let (symbol, word, class) = match self {
+            Kind::Base => ("◆", "base", "base"),
+            Kind::Hit => ("✓", "hit", "hit"),
+            Kind::Miss => ("✗", "miss", "miss"),
+            Kind::Failed => ("‼", "failed", "failed"),
+            Kind::NotReached => ("·", "not reached", "ahead"),
+        };
+        Look { symbol, word, class }
     }
 
     /// What the word means.
@@ -46,17 +40,6 @@ impl Kind {
             Kind::Miss => "carried out",
             Kind::Failed => "it ended the build",
             Kind::NotReached => "the build did not come to it",
-        }
-    }
-
-    /// Its class in the style.
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Kind::Base => "base",
-            Kind::Hit => "hit",
-            Kind::Miss => "miss",
-            Kind::Failed => "failed",
-            Kind::NotReached => "ahead",
         }
     }
 }

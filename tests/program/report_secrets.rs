@@ -1,0 +1,51 @@
+//! A report is made to be handed on: what of a build is in it, and what is masked.
+
+use std::fs;
+
+use crate::harness::Place;
+use crate::report::page;
+
+#[test]
+fn a_secret_is_not_in_a_report() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nRUN --mount=type=secret,id=one --mount=type=secret,id=two,env=TOKEN cat /run/secrets/one; echo \"it is $TOKEN\"; env; touch /$TOKEN\nRUN exit 1 # tench-and-trout\n//- ../one\nswordfish-of-old\n",
+    );
+    let mut said = place.shell(&format!(
+        "TOKEN=tench-and-trout {} build --secret id=one,src=../one --secret id=two,env=TOKEN --report ../out.html .",
+        place.program().display()
+    ));
+    assert!(!said.output().unwrap().status.success());
+    let html = fs::read_to_string(place.path("../out.html")).unwrap();
+    assert!(!html.contains("swordfish") && !html.contains("tench"), "{html}");
+    let page = page(&place, "../out.html");
+    assert!(page.text().contains("it is •••"));
+    // Wherever else it stands: in the name of a file, in the Dockerfile.
+    assert!(page.find("step-2").text().contains("+ added •••"));
+    assert!(page.find("dockerfile").text().contains("RUN exit 1 # •••"));
+}
+
+#[test]
+fn credentials_are_masked_and_other_variables_are_shown() {
+    let place = Place::new(
+        "//- Dockerfile\nARG BASE_TOKEN=before-the-first\nFROM layerlab/base\nARG API_TOKEN\nARG VERSION=1\nARG HTTP_PROXY\nENV DB_PASSWORD=\"swordfish of old\" KEY_FILE=/etc/key\nRUN echo \"$API_TOKEN $VERSION\"; env; echo \"$DB_PASSWORD\" | base64\nLABEL told=\"with $API_TOKEN\"\nRUN exit 1\nENV LATER_SECRET=never-reached\n",
+    );
+    let build = |token: &str| {
+        place.run(&format!(
+            "build --build-arg API_TOKEN={token} --build-arg VERSION=2.5 --build-arg HTTP_PROXY=http://ada:perch@localhost:1 --report ../out.html ."
+        ));
+        (fs::read_to_string(place.path("../out.html")).unwrap(), page(&place, "../out.html"))
+    };
+    let (first, shown) = build("tench-and-trout");
+    let kept = ["tench", "swordfish", "perch", "before-the-first", "never-reached"];
+    kept.iter().for_each(|value| assert!(!first.contains(value), "{value} in {first}"));
+    let step = shown.find("step-6").text();
+    assert!(step.contains("••• 2.5") && step.contains("VERSION=2.5") && step.contains("KEY_FILE=/etc/key"), "{step}");
+    // A value that has become something else is not recognised, and the page says so.
+    assert!(step.contains("c3dvcmRmaXNoIG9mIG9sZAo="), "{step}");
+    assert!(shown.text().contains("Not masked: a value of less than 4 bytes"));
+    // The value of the build before is none of theirs either.
+    let (second, shown) = build("carp-and-catfish");
+    kept.iter().chain(&["carp"]).for_each(|value| assert!(!second.contains(value), "{value} in {second}"));
+    let step: String = shown.find("step-6").text().split_whitespace().collect();
+    assert!(step.contains("environmentvariableAPI_TOKEN••••••"), "{step}");
+}
