@@ -8,6 +8,7 @@ mod hostile;
 mod layer;
 mod printing;
 mod repl;
+mod repl_edits;
 mod store;
 mod store_shared;
 mod store_support;

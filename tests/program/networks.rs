@@ -1,24 +1,23 @@
 //! Networks: a container's own, the names on one, the way out, and what is left when their keeper is killed.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server for one word on a port, as long as it is not stopped.
-fn server(port: u16, word: &str) -> String {
+pub fn server(port: u16, word: &str) -> String {
     format!("while :; do echo {word} | nc -l -p {port}; done")
 }
 
 /// A place whose containers are removed at its end.
-struct Yard(Place);
+pub struct Yard(pub Place);
 
 impl Yard {
-    fn script(&self, options: &str, script: &str) -> String {
+    pub fn script(&self, options: &str, script: &str) -> String {
         let output = self.0.command(&format!("run {options} layerlab/base sh -c")).arg(script).output().unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
@@ -35,7 +34,7 @@ impl Yard {
         }
     }
 
-    fn inspected(&self, command: &str) -> serde_json::Value {
+    pub fn inspected(&self, command: &str) -> serde_json::Value {
         serde_json::from_str(&self.0.run(command)).unwrap()
     }
 }
@@ -128,47 +127,6 @@ fn every_container_and_run_has_a_network_of_its_own() {
         assert!(refused.contains("no such network: moon"), "{refused}");
         let refused = yard.0.run("run --rm --network bridge --network bridge layerlab/base true");
         assert!(refused.contains("the network `bridge` is wanted twice"), "{refused}");
-    }
-}
-
-#[test]
-fn a_published_port_leads_to_the_address_and_says_why_nobody_answers() {
-    for role in roles() {
-        let yard = Yard(Place::of(role, ""));
-        yard.script("-d --name open -p 127.0.0.1::80", &server(80, "welcome"));
-        let fetch = |name: &str| {
-            let address = yard.0.run(&format!("port {name} 80"));
-            let mut stream = TcpStream::connect(address.trim()).unwrap();
-            let mut text = String::new();
-            let _ = stream.write_all(b"\n");
-            let _ = stream.read_to_string(&mut text);
-            text
-        };
-        let end = Instant::now() + PATIENCE;
-        while fetch("open") != "welcome\n" {
-            assert!(Instant::now() < end, "nobody answers");
-        }
-        // As in Docker, who listens on the loopback inside is not reached.
-        let command = "run --name shut -p 127.0.0.1::80 layerlab/base sh -c";
-        let child = yard
-            .0
-            .command(command)
-            .arg("httpd -f -p 127.0.0.1:80 -h /")
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let end = Instant::now() + PATIENCE;
-        while yard.0.run("port shut 80").lines().count() != 1 || !yard.0.run("ps").contains("shut") {
-            assert!(Instant::now() < end, "it does not start");
-        }
-        std::thread::sleep(Duration::from_millis(500));
-        assert_eq!(fetch("shut"), "");
-        yard.0.run("kill shut");
-        let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
-        assert!(said.contains("listens on 127.0.0.1"), "{said}");
-        let port = yard.0.run("port open 80");
-        let again = yard.0.run(&format!("run --rm -p {}:80 layerlab/base true", port.trim()));
-        assert!(again.contains("it is that of container open"), "{again}");
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Place, filter};
 use crate::registry::{Doors, Registry};
-use crate::serve::Teacher;
+use crate::teacher::Teacher;
 
 /// Two stages; each of the RUNs leaves something else whenever it runs.
 const FILES: &str = "\

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Place, Role};
 use crate::pulling::session;
 use crate::registry::{Fake, answer};
-use crate::serve::Teacher;
+use crate::teacher::Teacher;
 
 fn sha512(bytes: &[u8]) -> String {
     use std::io::Write as _;

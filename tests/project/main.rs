@@ -7,3 +7,4 @@ mod links;
 mod reference;
 mod rooms;
 mod tidy;
+mod uses;
