@@ -1,5 +1,6 @@
 //! `layerlab container inspect`, and what `inspect` says of a container: its record and its status, in the form of Docker's answer.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use clap::Args;
@@ -256,17 +257,18 @@ fn networks(world: &World, stored: &Stored) -> Result<Value, Failure> {
         (attachment.network.clone(), document)
     };
     let networks: Map<String, Value> = attachments.iter().map(network).collect();
-    Ok(json!({ "Ports": ports(bound(&stored.status)), "Networks": networks }))
+    Ok(json!({ "Ports": ports(stored), "Networks": networks }))
 }
 
-fn ports(bound: &[Bound]) -> Map<String, Value> {
-    let mut ports = Map::new();
-    for bound in bound {
+/// Where a container that runs is reached. As with Docker, what it only exposes leads nowhere, which is `null`, and where it has no network of its own
+/// there is nothing.
+fn ports(stored: &Stored) -> Map<String, Value> {
+    let has_own = stored.is_running() && matches!(stored.record.network, Mode::Networks(_));
+    let exposed = stored.record.exposed.iter().filter(|_| has_own);
+    let mut doors: BTreeMap<String, Vec<Value>> = exposed.map(|port| (port.clone(), Vec::new())).collect();
+    for bound in bound(&stored.status) {
         let door = json!({ "HostIp": bound.address.ip(), "HostPort": bound.address.port().to_string() });
-        let doors = ports.entry(bound.inside()).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(doors) = doors {
-            doors.push(door);
-        }
+        doors.entry(bound.inside()).or_default().push(door);
     }
-    ports
+    doors.into_iter().map(|(port, doors)| (port, if doors.is_empty() { Value::Null } else { doors.into() })).collect()
 }
