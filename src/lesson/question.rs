@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn answers_have_explanations() {
-        let question = read("What?\n\n( ) 1\n    Too\n    few.\n\n(x) 2\n$ a\n2\n").unwrap();
+        let question = read("What?\n\n( ) 1\n    Too\n    few.\n\n(x) 2\n    Both.\n\n$ a\n2\n").unwrap();
         let answer = |text: &str, is_right, explanation: &str| Answer {
             text: text.to_owned(),
             is_right,
             explanation: explanation.to_owned(),
         };
-        let answers = vec![answer("1", false, "Too\nfew."), answer("2", true, "")];
+        let answers = vec![answer("1", false, "Too\nfew."), answer("2", true, "Both.")];
         assert_eq!(question, Question { text: "What?".to_owned(), answers });
     }
 

@@ -163,6 +163,9 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         Some(chosen) => (Role::Notice, "·", format!("The answer is: {} (You said: {})", right.text, chosen.text)),
         None => (Role::Notice, "·", format!("The answer is: {}", right.text)),
     };
+    // Who chose it has read why.
+    let is_known = chosen.is_some_and(|chosen| chosen.is_right) || right.explanation.is_empty();
+    let text = if is_known { text } else { format!("{text}\n\n{}", right.explanation) };
     tutor.gap()?;
     tutor.show(&text::noted(role, mark, &text, palette, columns))
 }

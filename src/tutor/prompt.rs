@@ -104,12 +104,14 @@ fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
         // What counts is what was thought first.
         tutor.notebook.change(|progress| *progress.answers.entry(key).or_insert(number))?;
         let (palette, columns) = (tutor.palette, tutor.columns());
-        let said = match (answer.is_right, answer.explanation.as_str()) {
-            (true, "") => text::noted(Role::Good, "✓", "Right. Now see it happen.", palette, columns),
-            (true, explanation) => text::noted(Role::Good, "✓", explanation, palette, columns),
-            (false, "") => text::noted(Role::Bad, "✗", "Not so. See what happens.", palette, columns),
-            (false, explanation) => text::noted(Role::Bad, "✗", &format!("Not so. {explanation}"), palette, columns),
+        let (role, mark, verdict) =
+            if answer.is_right { (Role::Good, "✓", "Right.") } else { (Role::Bad, "✗", "Not so.") };
+        let why = match (answer.is_right, answer.explanation.as_str()) {
+            (true, "") => "Now see it happen.",
+            (false, "") => "See what happens.",
+            (true | false, explanation) => explanation,
         };
+        let said = text::noted(role, mark, &format!("{verdict} {why}"), palette, columns);
         tutor.show(&said)?;
         arriving::pass(tutor)?;
         return Ok(Flow::On);

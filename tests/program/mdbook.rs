@@ -29,7 +29,7 @@ fn book(chapters: &[Value]) -> Value {
     json!({"items": [{"PartTitle": "Lessons"}, chapters, "Separator"], "__non_exhaustive": null})
 }
 
-const QUESTION: &str = "```predict\nWhat?\n( ) 1\n(x) 2\n\n$ echo 2\n2\n```\n";
+const QUESTION: &str = "```predict\nWhat?\n( ) 1\n(x) 2\n    One each.\n\n$ echo 2\n2\n```\n";
 
 #[test]
 fn every_form_of_a_book_is_supported() {
@@ -43,6 +43,8 @@ fn chapters_are_converted_at_every_depth_and_nothing_else() {
     let inner = found.pointer_mut("/items/1/0/Chapter/sub_items/0/Chapter/content").unwrap();
     let text = inner.as_str().unwrap().to_owned();
     assert!(text.contains("<details class=\"answer is-right\" name=\"lessons-a-md-0\">"), "{text}");
+    assert!(text.contains("<b>Right.</b> One each.\n"), "{text}");
+    assert!(text.contains("<b>Not so.</b>"), "{text}");
     *inner = QUESTION.into();
     assert_eq!(found, given[1]);
 }
