@@ -20,6 +20,11 @@ const BUILT_IN: &[(&str, &[Entry])] = include!(concat!(env!("OUT_DIR"), "/lesson
 /// The most files of a learner's folder that are compared with the lesson's.
 const MOST_COMPARED: usize = 10_000;
 
+/// Whether a lesson of this program has this name.
+pub(super) fn is_built_in(name: &str) -> bool {
+    BUILT_IN.iter().any(|(own, _)| *own == name)
+}
+
 /// The lessons, in the order of their numbers.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
@@ -131,11 +136,12 @@ impl Lesson {
         }
     }
 
-    /// Puts the lesson's files into the folder of a room, where they are missing, and opens the registry that it brings.
+    /// Puts the lesson's files into the folder of a room, where they are missing, and opens the registry that it brings. Gives the links that
+    /// are left out, since they lead out of the lesson.
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn furnish(&self, room: &mut Room, is_bare: bool) -> Result<(), Error> {
+    pub(super) fn furnish(&self, room: &mut Room, is_bare: bool) -> Result<Vec<PathBuf>, Error> {
         match &self.source {
             Source::BuiltIn(files) => {
                 let (offered, own): (Vec<&Entry>, Vec<&Entry>) =
@@ -143,17 +149,19 @@ impl Lesson {
                 if is_bare {
                     own.iter().try_for_each(|entry| write(entry, room.work()))?;
                 }
-                if offered.is_empty() {
-                    return Ok(());
+                if !offered.is_empty() {
+                    let shelves = room.path("shelves");
+                    offered.iter().try_for_each(|entry| write(entry, &shelves))?;
+                    room.open_hub(&shelves.join(HUB))?;
                 }
-                let shelves = room.path("shelves");
-                offered.iter().try_for_each(|entry| write(entry, &shelves))?;
-                Ok(room.open_hub(&shelves.join(HUB))?)
             }
-            Source::Folder(folder) if is_bare => Ok(room.furnish(folder)?),
-            Source::Folder(folder) if folder.join(HUB).is_dir() => Ok(room.open_hub(&folder.join(HUB))?),
-            Source::Folder(_) => Ok(()),
+            Source::Folder(folder) if is_bare => {
+                return Ok(room.furnish(folder)?.into_iter().map(|(link, _)| link).collect());
+            }
+            Source::Folder(folder) if folder.join(HUB).is_dir() => room.open_hub(&folder.join(HUB))?,
+            Source::Folder(_) => {}
         }
+        Ok(Vec::new())
     }
 
     /// Whether a folder has a file that is not the lesson's, or not as the lesson has it.
@@ -181,6 +189,9 @@ impl Lesson {
     /// Whether a file of the lesson has the same content.
     fn has(&self, name: &Path, path: &Path) -> bool {
         let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
+        if let (true, Source::Folder(folder), Ok(target)) = (is_plain, &self.source, path.read_link()) {
+            return folder.join(name).read_link().is_ok_and(|own| own == target);
+        }
         if !is_plain || !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return false;
         }

@@ -25,41 +25,58 @@ use crate::store::create_private_folder;
 /// How long the command of a check may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A place to learn at, which is the learner's as long as the value lives.
+/// The right to a lesson, which one learner of a home has at a time, as long as the value lives. What is kept of it is read after that.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Turn {
+    /// Takes the right to a lesson whose place this is.
+    ///
+    /// # Errors
+    /// Somebody else has it; what the file system says.
+    pub(crate) fn take(root: &Path, lesson: &Lesson) -> Result<Turn, Error> {
+        create_private_folder(root)?;
+        let path = root.join("lock");
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = options.map_err(Error::io("open", &path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Turn { root: root.to_owned(), _lock: lock }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(lesson.name.clone())),
+            Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+        }
+    }
+}
+
+/// A place to learn at.
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) room: Room,
-    root: PathBuf,
-    _lock: File,
+    /// Links of the lesson that are not in the folder, since they lead out of it.
+    pub(crate) left_out: Vec<PathBuf>,
+    turn: Turn,
 }
 
 impl Desk {
     /// Opens the place of a lesson; furnishes it where it is new, and gives where an earlier folder of the name was put.
     ///
     /// # Errors
-    /// What the file system says; somebody else is at it.
+    /// What the file system says.
     pub(crate) fn open(
-        root: &Path,
+        turn: Turn,
         lesson: &Lesson,
         work: &Path,
         is_new: bool,
     ) -> Result<(Desk, Option<PathBuf>), Error> {
-        create_private_folder(root)?;
-        let path = root.join("lock");
-        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let lock = options.map_err(Error::io("open", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Busy(lesson.name.clone())),
-            Err(std::fs::TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
-        }
         let aside = if is_new { put_aside(lesson, work)? } else { None };
         // One that was never opened to the end may be there, without its files.
         let is_bare = is_new || !work.exists();
-        let mut room = Room::kept(root, work)?;
-        lesson.furnish(&mut room, is_bare)?;
+        let mut room = Room::kept(&turn.root, work)?;
+        let left_out = lesson.furnish(&mut room, is_bare)?;
         settle(&room);
-        Ok((Desk { room, root: root.to_owned(), _lock: lock }, aside))
+        Ok((Desk { room, turn, left_out }, aside))
     }
 
     /// The folder where the learner works.
@@ -120,15 +137,15 @@ impl Desk {
         let work = self.work().to_owned();
         self.room.close_shell();
         // First: nothing may count as done whose images are gone.
-        let path = self.root.join("progress.json");
+        let path = self.turn.root.join("progress.json");
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
             Ok(()) | Err(_) => {}
         }
         self.room.empty();
-        leftovers::end(&self.root.join("home"));
+        leftovers::end(&self.turn.root.join("home"));
         for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
-            let path = self.root.join(name);
+            let path = self.turn.root.join(name);
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
                 Ok(()) | Err(_) => {}
@@ -138,10 +155,25 @@ impl Desk {
         if work.exists() {
             std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
         }
-        self.room = Room::kept(&self.root, &work)?;
-        lesson.furnish(&mut self.room, true)?;
+        self.room = Room::kept(&self.turn.root, &work)?;
+        self.left_out = lesson.furnish(&mut self.room, true)?;
         settle(&self.room);
         Ok(aside)
+    }
+
+    /// Makes the folder again where somebody has removed it, with the lesson's files in it; says whether that was so.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn restore(&mut self, lesson: &Lesson) -> Result<bool, Error> {
+        let work = self.work().to_owned();
+        if work.is_dir() {
+            return Ok(false);
+        }
+        self.room.close_shell();
+        std::fs::create_dir_all(&work).map_err(Error::io("make", &work))?;
+        self.left_out = lesson.furnish(&mut self.room, true)?;
+        Ok(true)
     }
 
     fn name(&self) -> String {

@@ -59,7 +59,7 @@ impl Explained for Error {
             Error::NotText(_) => Some("save it as UTF-8".to_owned()),
             Error::NoLessons(_) => Some("a lesson is a folder `NN-name` with a file `lesson.md` in it".to_owned()),
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
-            Error::NoSuchLesson { meant: None, .. } => Some("`layerlab learn list` lists them".to_owned()),
+            Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
             Error::Damaged { .. } => {
                 Some("remove the file: the lesson begins anew, with your files as they are".to_owned())
             }

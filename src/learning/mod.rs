@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! catalogue.rs  the lessons: those in this program, and those of a folder
-//! packs.rs      lessons of others: where they come from, and whether their commands may be run
+//! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each
 //! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come
 //! desk.rs       the learner's own place: a folder to work in, a home of its own, the checks of tasks
@@ -14,6 +14,7 @@
 
 mod catalogue;
 mod console;
+mod courses;
 mod desk;
 mod error;
 mod held;
@@ -27,10 +28,11 @@ mod watch;
 
 pub(crate) use catalogue::{Catalogue, Lesson};
 pub(crate) use console::{Console, Seen, Stage};
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, Turn};
 pub(crate) use error::Error;
 pub(crate) use onlooker::{Asks, Manner, Onlooker};
-pub(crate) use packs::{Origin, Pack, Packs};
-pub(crate) use progress::{Notebook, Progress, Shelf};
+pub(crate) use packs::{InUse, Origin, Pack, Packs};
+pub(crate) use progress::Progress;
+pub(crate) use progress::{Notebook, Shelf, quoted};
 pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
 pub(crate) use watch::Watch;

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! The commands of a pack are run as the user. A folder of the machine is the user's own; to what comes from a repository they have to agree,
-//! once for each commit. Only regular files and folders are written: a link could lead out of the pack. How a commit comes here is said in [`crate::git`],
-//! which also bounds its size.
+//! once for each commit. Only regular files and folders are written: a link could lead out of the pack. How a commit comes here is said in
+//! [`crate::git`], which also bounds its size.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use crate::layer;
+use crate::oci::Digest;
 use crate::shown::is_harmful;
 use crate::store::{Store, atomic_write, create_private_folder, write};
 use crate::tree::{Kind, Tree, TreePath};
@@ -31,6 +33,8 @@ pub(crate) struct Pack {
     pub(crate) folder: PathBuf,
     /// Where they come from, if it is not a folder of the user's.
     pub(crate) origin: Option<Origin>,
+    /// What `--pack` is given to find it, without a password.
+    pub(crate) address: String,
 }
 
 /// A folder of a commit.
@@ -49,14 +53,44 @@ pub(crate) struct Packs {
     folder: PathBuf,
 }
 
-impl Origin {
-    /// What progress is kept by: a later commit is the same course.
-    pub(super) fn course(&self) -> String {
-        format!("{}#:{}", self.repository, self.folder)
+/// A commit that somebody learns with: its files stay as long as the value lives.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    _lock: File,
+}
+
+impl Pack {
+    /// What all of it is kept under. A later commit of a repository is the same course. The folder of a pack that has no other origin is
+    /// absolute.
+    pub(crate) fn key(&self) -> String {
+        let digest = match &self.origin {
+            None => Digest::of(self.folder.as_os_str().as_encoded_bytes()),
+            Some(origin) => Digest::of(format!("{}#:{}", origin.repository, origin.folder).as_bytes()),
+        };
+        format!("pack-{:.8}", digest.hex())
     }
 
+    /// What it is called: as its folder, or as the repository.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        match &self.origin {
+            None => self.folder.file_name().unwrap_or(OsStr::new("pack")).to_string_lossy(),
+            Some(origin) => Cow::Borrowed(origin.name()),
+        }
+    }
+
+    /// The same with an absolute folder.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn absolute(&self) -> Result<Pack, Error> {
+        let folder = self.folder.canonicalize().map_err(Error::io("find", &self.folder))?;
+        Ok(Pack { folder, ..self.clone() })
+    }
+}
+
+impl Origin {
     /// What the folder of its learners is called: as the folder, or as the repository.
-    pub(super) fn name(&self) -> &str {
+    fn name(&self) -> &str {
         let path = if self.folder.is_empty() { &self.repository } else { &self.folder };
         let name = path.rsplit(['/', ':']).next().unwrap_or_default();
         let name = name.strip_suffix(".git").unwrap_or(name);
@@ -112,6 +146,37 @@ impl Packs {
     /// What the file system says.
     pub(crate) fn agree(&self, commit: &str) -> Result<(), Error> {
         Ok(atomic_write(&self.agreement(commit), b"")?)
+    }
+
+    /// Keeps the files of a commit, to which the user has agreed, from being removed.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn hold(&self, commit: &str) -> Result<InUse, Error> {
+        let path = self.agreement(commit);
+        let lock = File::open(&path).map_err(Error::io("open", &path))?;
+        lock.lock_shared().map_err(Error::io("lock", &path))?;
+        Ok(InUse { _lock: lock })
+    }
+
+    /// Removes the files of a commit, unless somebody learns with it; says whether they are gone. That the user has agreed to it stays true.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn remove(&self, commit: &str, temporary: &Path) -> Result<bool, Error> {
+        if let Ok(agreement) = File::open(self.agreement(commit))
+            && agreement.try_lock().is_err()
+        {
+            return Ok(false);
+        }
+        let folder = self.folder.join(commit);
+        if folder.is_dir() {
+            // Under another name first: what has this one is whole.
+            let aside = write::temporary_folder(temporary)?;
+            std::fs::rename(&folder, &aside).map_err(Error::io("rename", &folder))?;
+            write::remove_folder(&aside)?;
+        }
+        Ok(true)
     }
 
     fn agreement(&self, commit: &str) -> PathBuf {

@@ -9,21 +9,21 @@
 //! Stops are known by what they say. So a lesson may get new ones, or lose some: what is known of a stop that is gone does no harm, and
 //! who stood there goes on at the first that is not done. A file is replaced as a whole each time that something is done.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::courses::Courses;
 use super::error::Error;
 use super::packs::{Origin, Pack};
 use super::walk::Walk;
 use crate::document::{self, Links};
 use crate::lesson::Known;
 use crate::limits::{Limit, Limits};
-use crate::oci::Digest;
 use crate::store::{atomic_write, create_private_folder};
 
 /// The size of what is kept of one lesson.
@@ -75,12 +75,17 @@ pub(crate) struct Last {
     /// Where that folder comes from: it is gone on with the same commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<Origin>,
+    /// How the pack was named, where it is no folder of the user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
 }
 
 impl Last {
     /// The pack that the lesson is of.
     pub(crate) fn pack(&self) -> Option<Pack> {
-        self.pack.clone().map(|folder| Pack { folder, origin: self.origin.clone() })
+        let folder = self.pack.clone()?;
+        let address = self.address.clone().unwrap_or_else(|| folder.display().to_string());
+        Some(Pack { folder, origin: self.origin.clone(), address })
     }
 }
 
@@ -89,6 +94,7 @@ impl Last {
 pub(crate) struct Shelf {
     folder: PathBuf,
     pack: Option<Pack>,
+    courses: Courses,
     limits: Limits,
 }
 
@@ -98,39 +104,47 @@ impl Shelf {
     /// # Errors
     /// What the file system says.
     pub(crate) fn open(home: &Path, pack: Option<&Pack>, limits: &Limits) -> Result<Shelf, Error> {
-        let absolute = |pack: &Pack| {
-            let folder = pack.folder.canonicalize().map_err(Error::io("find", &pack.folder))?;
-            Ok::<_, Error>(Pack { folder, origin: pack.origin.clone() })
-        };
-        let pack = pack.map(absolute).transpose()?;
+        let pack = pack.map(Pack::absolute).transpose()?;
         let folder = home.join("learning");
         create_private_folder(&folder)?;
-        Ok(Shelf { folder, pack, limits: limits.clone() })
+        Ok(Shelf { folder, pack, courses: Courses::of(home, limits.bound(&PROGRESS)), limits: limits.clone() })
     }
 
     /// The folder of a lesson.
     pub(crate) fn place(&self, lesson: &str) -> PathBuf {
         match &self.pack {
             None => self.folder.join(lesson),
-            Some(pack) => {
-                let digest = match &pack.origin {
-                    None => Digest::of(pack.folder.as_os_str().as_encoded_bytes()),
-                    Some(origin) => Digest::of(origin.course().as_bytes()),
-                };
-                self.folder.join(format!("pack-{:.8}", digest.hex())).join(lesson)
-            }
+            Some(pack) => self.folder.join(pack.key()).join(lesson),
         }
     }
 
+    /// Whether the last lesson is one of these.
+    pub(crate) fn has(&self, last: &Last) -> bool {
+        last.pack().map(|pack| pack.key()) == self.pack.as_ref().map(Pack::key)
+    }
+
+    /// What is kept of packs.
+    pub(crate) fn courses(&self) -> &Courses {
+        &self.courses
+    }
+
+    /// What is typed to do something with these lessons, such as `reset 4`.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let pack = self.pack.as_ref().map(|pack| format!("--pack {} ", quoted(&pack.address))).unwrap_or_default();
+        format!("layerlab learn {pack}{words}")
+    }
+
     /// The folder where a learner works, if no other one is wished.
-    pub(crate) fn usual_folder(&self, lesson: &str) -> PathBuf {
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn usual_folder(&self, lesson: &str) -> Result<PathBuf, Error> {
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| ".".into(), PathBuf::from);
         let lessons = home.join("layerlab-lessons");
-        let name = self.pack.as_ref().and_then(|pack| match &pack.origin {
-            None => pack.folder.file_name(),
-            Some(origin) => Some(OsStr::new(origin.name())),
-        });
-        name.map_or(lessons.clone(), |name| lessons.join(name)).join(lesson)
+        Ok(match &self.pack {
+            None => lessons.join(lesson),
+            Some(pack) => lessons.join(self.courses.name(pack)?).join(lesson),
+        })
     }
 
     /// What is kept of a lesson.
@@ -164,7 +178,8 @@ impl Shelf {
     pub(crate) fn keep_last(&self, lesson: &str) -> Result<(), Error> {
         let pack = self.pack.as_ref().map(|pack| pack.folder.clone());
         let origin = self.pack.as_ref().and_then(|pack| pack.origin.clone());
-        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin })
+        let address = self.pack.as_ref().filter(|pack| pack.origin.is_some()).map(|pack| pack.address.clone());
+        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin, address })
     }
 
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
@@ -182,6 +197,15 @@ impl Shelf {
         let bytes =
             serde_json::to_vec_pretty(value).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
         Ok(atomic_write(path, &bytes)?)
+    }
+}
+
+/// A word as a shell reads it again.
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:#@%+=,".contains(letter);
+    match !word.is_empty() && !word.starts_with('#') && word.chars().all(is_plain) {
+        true => Cow::Borrowed(word),
+        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 

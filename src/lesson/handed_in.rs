@@ -115,7 +115,7 @@ fn settle(copy: &File, metadata: &Metadata) -> io::Result<()> {
 
 /// Whether a link in a folder of this depth stays inside: it goes up only at its beginning, where each step is out of a folder and not of a
 /// link, and not too far. What it then goes through is inside as well.
-fn stays(target: &Path, depth: usize) -> bool {
+pub(super) fn stays(target: &Path, depth: usize) -> bool {
     let mut up = 0;
     let mut is_down = false;
     for part in target.components() {

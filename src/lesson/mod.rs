@@ -8,7 +8,7 @@
 //! fitting.rs  whether a line that was printed is the line that is shown
 //! change.rs   how a block changes a file
 //! digests.rs  ids and digests, which differ from machine to machine
-//! room.rs     a folder with a home of its own; shell.rs and terminal.rs: where commands are typed
+//! room.rs     a folder with a home of its own; copying.rs: what comes into it; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
 //! checking.rs whether a task is done
 //! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
@@ -23,6 +23,7 @@ mod about;
 mod answers;
 mod change;
 mod checking;
+mod copying;
 mod digests;
 mod finding;
 mod fitting;

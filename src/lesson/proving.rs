@@ -94,6 +94,7 @@ impl Prover<'_> {
             let Trouble { line, kind, message, output } = trouble;
             let subject = match kind {
                 Kind::Store => Subject::End,
+                Kind::Link => Subject::Files,
                 Kind::Digest => Subject::Transcript,
                 Kind::Command | Kind::Change | Kind::DoneBefore => self.subject_at(*line),
             };
@@ -105,6 +106,7 @@ impl Prover<'_> {
                 }
                 Kind::Digest => "`layerlab verify --update` rewrites the pages with the digests of one machine",
                 Kind::Store => "remove nothing by hand from the home",
+                Kind::Link => "a lesson's links lead to its own files, by relative paths",
             };
             let evidence = if output.is_empty() { Evidence::None } else { Evidence::Output(output.clone()) };
             Finding::fault(subject, *line, message.as_str(), hint).showing(evidence)

@@ -93,12 +93,13 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
     // A page that is named as lessons are brings its folder.
     let path = Path::new(&page.name);
     let is_lesson = path.file_name().is_some_and(|name| name == super::LESSON);
+    let mut left_out = Vec::new();
     let mut room = if is_lesson {
         let mut room = Room::new(&[])?;
         // What a lesson shows of times and sizes is the same whenever it is run.
         room.set_usual("SOURCE_DATE_EPOCH", "1700000000");
         room.set_usual("TZ", "UTC");
-        room.furnish(super::folder_of(path))?;
+        left_out = room.furnish(super::folder_of(path))?;
         room
     } else {
         Room::new(&options.with)?
@@ -117,6 +118,11 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
         troubles: Vec::new(),
         commands: 0,
     };
+    for (link, target) in left_out {
+        let message =
+            format!("`{}` is left out: it leads out of the lesson, to `{}`", link.display(), target.display());
+        replayer.trouble(1, Kind::Link, message, "");
+    }
     replayer.carry_out(&acts).map_err(failed)?;
     replayer.finish(pages).map_err(failed)
 }

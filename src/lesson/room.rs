@@ -12,19 +12,17 @@
 //! A fresh room is removed with its value, and so are its containers and their processes. A learner's is kept.
 
 use std::ffi::OsString;
-use std::fs::{File, FileTimes, Permissions};
+use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::copying::{Copier, LinksTo, Refusal};
 use super::hub::Hub;
 use super::shell::{Outcome, Shell, Typing};
 use crate::diagnostic::Explained;
 use crate::errno;
-
-/// The most that is copied for a page, in bytes.
-const MOST_COPIED: u64 = 64 << 20;
 
 /// What opens a file: the page's own change of it where one is prepared, the first that is left, and the learner's editor otherwise.
 const EDITOR: &str = r#"for text in "${0%/*}"/edits/*; do
@@ -56,12 +54,22 @@ pub(crate) enum Error {
     /// The files that a page needs are too large.
     #[error("`{}` holds more than 64 MiB: too much to be copied for a page", .0.display())]
     TooLarge(PathBuf),
+    /// The same of the folder of a lesson.
+    #[error("`{}` holds more than 64 MiB: too much for a lesson", .0.display())]
+    LessonTooLarge(PathBuf),
 }
 
 impl Error {
     fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
         let path = path.to_owned();
         move |source| Error::Io { what, path, source }
+    }
+
+    fn refused(refusal: Refusal, path: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
+        match refusal {
+            Refusal::Io(source) => Error::io("can't copy", path)(source),
+            Refusal::TooLarge => too_large(path.to_owned()),
+        }
     }
 }
 
@@ -70,6 +78,7 @@ impl Explained for Error {
         match self {
             Error::Io { source, .. } => errno::hint(source),
             Error::TooLarge(_) => Some("`--with PATH` copies only what the page needs".to_owned()),
+            Error::LessonTooLarge(_) => Some("let the lesson's commands make what is large".to_owned()),
         }
     }
 }
@@ -111,14 +120,13 @@ impl Room {
         let (root, work) = (folder.path().to_owned(), folder.path().join("work"));
         let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: None, passing: Some(folder) };
         room.build()?;
-        let mut left = MOST_COPIED;
+        let mut copier = Copier::new(LinksTo::Anywhere);
         for path in with {
             let absolute = path.canonicalize().map_err(Error::io("can't copy", path))?;
             let name = absolute.file_name().unwrap_or_default();
-            copy(&absolute, &room.work.join(name), &mut left).map_err(|error| match error {
-                Some(source) => Error::Io { what: "can't copy", path: path.clone(), source },
-                None => Error::TooLarge(path.clone()),
-            })?;
+            copier
+                .copy(&absolute, &room.work.join(name))
+                .map_err(|refusal| Error::refused(refusal, path, Error::TooLarge))?;
         }
         Ok(room)
     }
@@ -155,25 +163,24 @@ impl Room {
         std::fs::write(&editor, EDITOR).map_err(Error::io("can't write", &editor))
     }
 
-    /// Copies what is in a lesson's folder into the folder where commands are typed, and starts the registry that it brings.
+    /// Copies what is in a lesson's folder into the folder where commands are typed, and starts the registry that it brings. Gives the links
+    /// that lead out of the lesson, which are left out, each with what it leads to.
     ///
     /// # Errors
     /// As [`Room::new`]; an image for the registry that can't be built.
-    pub(crate) fn furnish(&mut self, folder: &Path) -> Result<(), Error> {
+    pub(crate) fn furnish(&mut self, folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
         let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
-        let mut left = MOST_COPIED;
+        let mut copier = Copier::new(LinksTo::Lesson(0));
         for entry in std::fs::read_dir(folder).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if name == HUB {
                 self.open_hub(&folder.join(name))?;
                 continue;
             }
-            copy(&folder.join(&name), &self.work.join(&name), &mut left).map_err(|error| match error {
-                Some(source) => failed(source),
-                None => Error::TooLarge(folder.to_owned()),
-            })?;
+            let copied = copier.copy(&folder.join(&name), &self.work.join(&name));
+            copied.map_err(|refusal| Error::refused(refusal, folder, Error::LessonTooLarge))?;
         }
-        Ok(())
+        Ok(copier.left_out)
     }
 
     /// Starts a registry that stands in for Docker Hub, as long as the room is open.
@@ -182,6 +189,7 @@ impl Room {
     /// What the file system says; an image for the registry that can't be built.
     pub(crate) fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io { what: "can't offer what is in", path: shelves.to_owned(), source };
+        self.hub = None;
         let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves, &self.set).map_err(failed)?;
         std::fs::write(self.path("home/registries.toml"), hub.settings()).map_err(failed)?;
         self.hub = Some(hub);
@@ -352,29 +360,4 @@ impl Drop for Room {
             self.empty();
         }
     }
-}
-
-/// Copies a file, a link or a folder, with its times. Modes are those of a fresh clone under the usual umask, whatever the umask is.
-fn copy(from: &Path, to: &Path, left: &mut u64) -> Result<(), Option<io::Error>> {
-    let metadata = from.symlink_metadata().map_err(Some)?;
-    if metadata.is_symlink() {
-        return symlink(from.read_link().map_err(Some)?, to).map_err(Some);
-    }
-    if metadata.is_dir() {
-        std::fs::create_dir_all(to).map_err(Some)?;
-        for entry in std::fs::read_dir(from).map_err(Some)? {
-            let name = entry.map_err(Some)?.file_name();
-            copy(&from.join(&name), &to.join(&name), left)?;
-        }
-        return Ok(());
-    }
-    if !metadata.is_file() {
-        return Err(Some(io::Error::other("only files, folders and symbolic links are copied")));
-    }
-    *left = left.checked_sub(metadata.len()).ok_or(None)?;
-    std::fs::copy(from, to).map_err(Some)?;
-    let times = FileTimes::new().set_modified(metadata.modified().map_err(Some)?);
-    File::options().write(true).open(to).and_then(|file| file.set_times(times)).map_err(Some)?;
-    let is_program = metadata.permissions().mode() & 0o100 != 0;
-    std::fs::set_permissions(to, Permissions::from_mode(if is_program { 0o755 } else { 0o644 })).map_err(Some)
 }

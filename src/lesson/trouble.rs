@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Command,
     /// A block does not change the file that it names.
     Change,
+    /// A link of the lesson leads out of it.
+    Link,
     /// A task is done before its solution.
     DoneBefore,
     /// A digest stands for something else on another page.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::actions::copy::{remote, repository};
 use super::actions::from::{Fetching, Search};
 use super::contexts::Meaning;
+use super::given::Given;
 use super::inputs::Inputs;
 use super::noted::Noted;
 use super::{Error, Options, Pull};
@@ -85,12 +86,12 @@ pub(crate) fn bring(
     }
 }
 
-/// The files of a commit, kept as those of a context, and its id.
+/// The files of a commit, kept as those of a context, and its id. `given` has what a server of repositories may ask for.
 ///
 /// # Errors
 /// They don't come.
-pub(crate) fn files_of_commit(world: &Arc<World>, source: &Source) -> Result<(Tree, String), Error> {
-    let options = Options { pull: Pull::AsSet, ..Options::default() };
+pub(crate) fn files_of_commit(world: &Arc<World>, source: &Source, given: Given) -> Result<(Tree, String), Error> {
+    let options = Options { pull: Pull::AsSet, given, ..Options::default() };
     let (noted, inputs) = (Noted::default(), Inputs::new(world, None, None, options.caches.clone()));
     let search = Search { store: &world.store, options: &options, fetch: Fetching::Done, noted: &noted };
     repository::files(source, Keep::Files, search, &inputs)

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::open::Tutor;
+use super::words::name_of;
 use super::{doing, tasks};
 use crate::learning::{Edit, Kind, Line};
 use crate::lesson::Question;
@@ -116,8 +117,7 @@ fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str) -> Result<(), Error
     tutor.show(&format!("{}\n", page::code(line)))?;
     if tutor.notebook.look(|progress| progress.passed.len()) < BEGINNING {
         let more = if tutor.session.is_some() { "" } else { " You can type any other command as well." };
-        let text = tutor.palette.paint(Role::Faint, &format!("{enter}{more}"));
-        tutor.show(&format!("{text}\n"))?;
+        tutor.note(&format!("{enter}{more}"))?;
     }
     Ok(())
 }
@@ -134,9 +134,7 @@ fn show_file(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<(), Error> {
     tutor.show_page(&format!("{caption}\n\n{}\n", page::code(&edit.lines.join("\n"))))?;
     if !is_there {
         let what = if edit.is_change { "makes it" } else { "writes it" };
-        let text = format!("Enter {what} for you. Or edit the file yourself, and press Enter then.");
-        let text = tutor.palette.paint(Role::Faint, &text);
-        tutor.show(&format!("{text}\n"))?;
+        tutor.note(&format!("Enter {what} for you. Or edit the file yourself, and press Enter then."))?;
     }
     Ok(())
 }
@@ -189,7 +187,8 @@ fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         tutor.say(Role::Faint, " ", &format!("{right} of {} predictions were right.", questions.len()))?;
     }
     if let Some(next) = tutor.catalogue.after(&tutor.lesson.name) {
-        let text = format!("Next: `layerlab learn {}`, {}", next.bare_name(), shown::line(&next.title));
+        let command = tutor.shelf.command(name_of(next));
+        let text = format!("Next: `{}`, {}", shown::line(&command), shown::line(&next.title));
         tutor.say(Role::Faint, " ", &text)?;
     }
     tutor.show("\nEnter leaves.\n")

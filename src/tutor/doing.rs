@@ -87,8 +87,7 @@ fn tell_status(tutor: &mut Tutor<'_>, code: i32) -> Result<(), Error> {
         130 => ": ended by Ctrl-C",
         _ => "",
     };
-    let text = tutor.palette.paint(Role::Faint, &format!("(exit code {code}{meaning})"));
-    tutor.show(&format!("{text}\n"))
+    tutor.note(&format!("(exit code {code}{meaning})"))
 }
 
 /// Types the line of this stop at the prompt of the program, which is started where it does not wait any more.

@@ -27,4 +27,4 @@ pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
 pub(crate) use open::{Setting, Tutor};
 pub(crate) use prompt::{list, once, reset, run};
-pub(crate) use words::Word;
+pub(crate) use words::{Word, name_of};

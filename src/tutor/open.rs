@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
 use super::lines::Lines;
-use crate::learning::{Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Walk, Watch};
+use crate::learning::{
+    Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Turn, Walk, Watch,
+};
 use crate::progress::Interrupt;
 use crate::prompt::{Next, Printer};
 use crate::shown;
@@ -58,6 +60,8 @@ pub(crate) struct Tutor<'t> {
     pub(super) is_idle: Arc<AtomicBool>,
     /// Where an earlier folder of the lesson's name was put.
     pub(super) aside: Option<PathBuf>,
+    /// Whether the folder was gone, and made again.
+    pub(super) is_restored: bool,
     pub(super) shown: Shown,
 }
 
@@ -80,6 +84,7 @@ impl<'t> Tutor<'t> {
     pub(crate) fn open(setting: Setting<'t>) -> Result<Tutor<'t>, Error> {
         let Setting { catalogue, lesson, shelf, folder, out, palette, terminal, mut lines, interrupt } = setting;
         let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
+        let turn = Turn::take(&shelf.place(&lesson.name), lesson)?;
         let notebook = Notebook::open(shelf.clone(), &lesson.name)?;
         let kept = notebook.look(|progress| progress.folder.clone());
         let is_new = kept.is_none();
@@ -89,8 +94,12 @@ impl<'t> Tutor<'t> {
         {
             return Err(crate::learning::Error::NotEmpty(folder.clone()).into());
         }
-        let work = folder.map(absolute).or(kept).unwrap_or_else(|| absolute(shelf.usual_folder(&lesson.name)));
-        let (desk, aside) = Desk::open(&shelf.place(&lesson.name), lesson, &work, is_new)?;
+        let work = match folder.map(absolute).or(kept) {
+            Some(work) => work,
+            None => absolute(shelf.usual_folder(&lesson.name)?),
+        };
+        let is_restored = !is_new && !work.exists();
+        let (desk, aside) = Desk::open(turn, lesson, &work, is_new)?;
         notebook.change(|progress| progress.folder = Some(work))?;
         shelf.keep_last(&lesson.name)?;
         let at = notebook.look(|progress| progress.place(&walk));
@@ -114,6 +123,7 @@ impl<'t> Tutor<'t> {
             shown: Shown::default(),
             is_idle: Arc::new(AtomicBool::new(false)),
             aside,
+            is_restored,
         })
     }
 
@@ -133,7 +143,7 @@ impl<'t> Tutor<'t> {
 
     /// How wide text is laid out.
     pub(super) fn columns(&self) -> usize {
-        Width::of_stdout().columns().min(90)
+        Width::of_stdout().of_pages()
     }
 
     /// Shows text.
@@ -187,6 +197,13 @@ impl<'t> Tutor<'t> {
         let mark = self.palette.paint(role, mark);
         let text = table::hang(&format!("{mark} "), text, self.columns());
         self.show(&text)
+    }
+
+    /// Shows a sentence that need not be read.
+    pub(super) fn note(&mut self, text: &str) -> Result<(), Error> {
+        let lines = table::hang("", text, self.columns());
+        let painted: String = lines.lines().map(|line| self.palette.paint(Role::Faint, line) + "\n").collect();
+        self.show(&painted)
     }
 
     /// Whether the task of this stop is done, or what else is asked here.
@@ -249,7 +266,7 @@ impl<'t> Tutor<'t> {
         let folder = self.console.as_ref().and_then(Console::folder);
         let work = self.desk().work().to_owned();
         let name = match folder {
-            Some(folder) if folder != work => match folder.strip_prefix(&work) {
+            Some(folder) if folder != work && folder.is_dir() => match folder.strip_prefix(&work) {
                 Ok(below) => format!("{}/{}", self.lesson.name, below.display()),
                 Err(_) => folder.display().to_string(),
             },

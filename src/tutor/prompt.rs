@@ -5,12 +5,12 @@ use super::error::Error;
 use super::open::{Tutor, homely};
 use super::words::{self, WORDS, Word};
 use super::{doing, tasks};
-use crate::learning::{Catalogue, Error as LearningError, Kind, Shelf, Walk};
+use crate::learning::{Catalogue, Error as LearningError, Kind, Shelf, Walk, quoted};
 use crate::prompt::Next;
 use crate::shown;
 use crate::view::learning as text;
 use crate::view::palette::{Palette, Role};
-use crate::view::{page, table};
+use crate::view::{page, table, units};
 
 /// Whether the lesson goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,11 +76,35 @@ fn is_stopped(tutor: &Tutor<'_>) -> bool {
     tutor.interrupt.is_for_good() || !tutor.is_interactive() && tutor.interrupt.is_requested()
 }
 
+/// Makes the learner's folder again where it is gone, and says so.
+fn restore(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let lesson = tutor.lesson;
+    if tutor.desk().restore(lesson)? {
+        // The shell is in a folder that nobody finds any more.
+        (tutor.watch, tutor.session, tutor.console) = (None, None, None);
+        let folder = tutor.desk().work().to_owned();
+        let _ = std::env::set_current_dir(&folder);
+        tell_restored(tutor)?;
+    }
+    Ok(())
+}
+
+fn tell_restored(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let folder = homely(tutor.desk().work());
+    let text = format!(
+        "Your folder {folder} was gone. It is there again, with the files that the lesson begins with; `reset` begins all of the lesson anew."
+    );
+    tutor.say(Role::Notice, "·", &text)
+}
+
 /// Takes one word, for a script; gives whether it went well.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
+    if tutor.is_restored {
+        tell_restored(tutor)?;
+    }
     match word {
         Word::Check => tasks::check(tutor),
         other => say(tutor, other).map(|_| true),
@@ -88,6 +112,7 @@ pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
 }
 
 fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
+    restore(tutor)?;
     if let Some(word) = words::parse(line, tutor.session.is_some()) {
         return say(tutor, word);
     }
@@ -218,7 +243,8 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let title = format!("{number}{}", shown::line(&tutor.lesson.title));
     let minutes =
         tutor.lesson.about.as_ref().map(|about| format!(" · about {} minutes", about.minutes)).unwrap_or_default();
-    let mut shown = format!("{}{minutes}\n\n", palette.paint(Role::Strong, &title));
+    let title = table::hang("", &format!("{}{minutes}", palette.paint(Role::Strong, &title)), columns);
+    let mut shown = format!("{title}\n");
     if tutor.at == 0 {
         let text = format!(
             "Your files for this lesson are in `{folder}`. Its images and containers are its own: yours are not touched. Enter does what the page shows, `help` lists what else you can type, `quit` leaves at any time."
@@ -232,7 +258,14 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let text = format!("A folder of this name was there already. It is kept as `{}`.", homely(&aside));
         shown.push_str(&page::page(&text, palette, columns));
     }
-    tutor.show(&shown)
+    tutor.show(&shown)?;
+    let left_out = std::mem::take(&mut tutor.desk().left_out);
+    if !left_out.is_empty() {
+        let names: Vec<String> = left_out.iter().map(|link| format!("`{}`", homely(link))).collect();
+        let text = format!("Links that lead out of the lesson are left out: {}", names.join(", "));
+        tutor.say(Role::Notice, "·", &text)?;
+    }
+    if tutor.is_restored { tell_restored(tutor) } else { Ok(()) }
 }
 
 /// What is said last.
@@ -242,12 +275,16 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         doing::leave_session(tutor)?;
     }
     tutor.console = None;
-    let name = tutor.lesson.bare_name().to_owned();
-    let running = tutor.desk().room.layerlab(&["ps", "-q"]).map(|(ids, _)| ids.lines().count()).unwrap_or(0);
-    if running > 0 {
-        let count = crate::view::units::count(running as u64, "container");
-        let verb = if running == 1 { "goes" } else { "go" };
-        let text = format!("{count} of this lesson {verb} on running. `layerlab learn reset {name}` ends all of it.");
+    let running = tutor.desk().room.layerlab(&["ps", "--format", "{{.Names}}"]);
+    let names = running.map(|(names, _)| names.lines().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
+    if !names.is_empty() {
+        let home = homely(&tutor.desk().room.path("home"));
+        let home = if home.starts_with("~/") { home } else { quoted(&home).into_owned() };
+        let count = units::count(names.len() as u64, "container");
+        let (verb, object) = if names.len() == 1 { ("goes", "it") } else { ("go", "them") };
+        let names = names.join(" ");
+        let text =
+            format!("{count} of this lesson {verb} on running. `layerlab --home {home} stop {names}` stops {object}.");
         tutor.say(Role::Notice, "·", &text)?;
     }
     if !tutor.notebook.look(|progress| progress.is_finished) {
@@ -259,13 +296,13 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 /// The lessons, with how far the learner has come in each.
 ///
 /// # Errors
-/// A lesson with a mistake in it; what is kept can't be read.
+/// A lesson with a mistake in it.
 pub(crate) fn list(catalogue: &Catalogue, shelf: &Shelf, palette: Palette, columns: usize) -> Result<String, Error> {
     let mut list = String::new();
     for lesson in &catalogue.lessons {
         let walk = Walk::of(&lesson.page).map_err(LearningError::from)?;
-        let progress = shelf.progress(&lesson.name)?;
-        list.push_str(&text::row(lesson, &walk, &progress, palette, columns));
+        // What is wrong with one lesson hides no other.
+        list.push_str(&text::row(lesson, &walk, shelf.progress(&lesson.name), palette, columns));
     }
     Ok(list)
 }

@@ -28,10 +28,7 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let text = format!(
         "Type commands here, or edit the files in {folder}. The lesson notices when the task is done. `hint` helps, `check` says what is missing."
     );
-    for line in crate::view::table::hang("", &text, tutor.columns()).lines() {
-        let line = tutor.palette.paint(Role::Faint, line);
-        tutor.show(&format!("{line}\n"))?;
-    }
+    tutor.note(&text)?;
     watch(tutor);
     Ok(())
 }
@@ -114,8 +111,7 @@ pub(super) fn hint(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let text = text::noted(Role::Strong, &mark, &task.hints[number - 1], palette, columns);
     tutor.show(&text)?;
     if number == task.hints.len() && !tutor.is_passed() {
-        let text = tutor.palette.paint(Role::Faint, "That was the last one; `solution` shows how it can be done.");
-        tutor.show(&format!("{text}\n"))?;
+        tutor.note("That was the last one; `solution` shows how it can be done.")?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The words that are the lesson's, at its prompt and behind `layerlab learn`.
 
+use crate::learning::Lesson;
+
 /// A word of the lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
@@ -45,6 +47,13 @@ pub(super) fn parse(line: &str, is_session: bool) -> Option<Word> {
         return Some(Word::Quit);
     }
     WORDS.iter().find(|(name, ..)| *name == word).map(|(_, word, _)| *word)
+}
+
+/// What is typed behind `layerlab learn` for a lesson: its name without the number, unless that is a word.
+pub(crate) fn name_of(lesson: &Lesson) -> &str {
+    let name = lesson.bare_name();
+    let is_word = WORDS.iter().any(|(word, ..)| *word == name) || ["resume", "continue"].contains(&name);
+    if is_word { &lesson.name } else { name }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::page::page;
 use super::palette::{Palette, Role};
 use super::table;
-use crate::learning::{Lesson, Progress, Walk};
+use crate::diagnostic::Explained as _;
+use crate::learning::{Error, Lesson, Progress, Walk};
 use crate::lesson::{End, Gap, Question};
 use crate::shown;
 
@@ -92,23 +93,38 @@ fn listed(first: &str, margin: &str, lines: &[String], columns: usize) -> String
 }
 
 /// One lesson in the list of them.
-pub(crate) fn row(lesson: &Lesson, walk: &Walk, progress: &Progress, palette: Palette, columns: usize) -> String {
+pub(crate) fn row(
+    lesson: &Lesson,
+    walk: &Walk,
+    progress: Result<Progress, Error>,
+    palette: Palette,
+    columns: usize,
+) -> String {
     let number = lesson.number().map_or_else(String::new, |number| number.to_string());
-    let (done, total) = progress.done(walk);
-    let (mark, state) = match (progress.is_finished, done) {
-        (true, done) if done == total => (palette.paint(Role::Good, "✓"), "done".to_owned()),
-        (false, 0) => (" ".to_owned(), "not begun".to_owned()),
-        (true | false, done) => (palette.paint(Role::Notice, "…"), format!("{done} of {total}")),
+    let (mark, state) = match &progress {
+        Err(_) => (palette.paint(Role::Bad, "✗"), "unknown".to_owned()),
+        Ok(progress) => match (progress.is_finished, progress.done(walk)) {
+            (true, (done, total)) if done == total => (palette.paint(Role::Good, "✓"), "done".to_owned()),
+            (false, (0, _)) => (" ".to_owned(), "not begun".to_owned()),
+            (true | false, (done, total)) => (palette.paint(Role::Notice, "…"), format!("{done} of {total}")),
+        },
     };
     let title = palette.paint(Role::Strong, &shown::line(&lesson.title));
     let minutes = lesson.about.as_ref().map(|about| format!("{} min · ", about.minutes)).unwrap_or_default();
     let mut text = table::hang(&format!("{mark} {number:>3}  "), &format!("{title}  {minutes}{state}"), columns);
-    if let Some(about) = &lesson.about {
-        let clears_up = format!("clears up: {}", inline(&about.clears_up.join("; "), Palette::PLAIN));
+    let mut below = |what: &str, role: Role| {
         let label = " ".repeat(7);
-        for line in table::hang("", &clears_up, columns.saturating_sub(label.len())).lines() {
-            text.push_str(&format!("{label}{}\n", palette.paint(Role::Faint, line)));
+        for line in table::hang("", what, columns.saturating_sub(label.len())).lines() {
+            text.push_str(&format!("{label}{}\n", palette.paint(role, line)));
         }
+    };
+    if let Some(about) = &lesson.about {
+        let clears_up = inline(&about.clears_up.join("; "), Palette::PLAIN);
+        below(&format!("clears up: {clears_up}"), Role::Faint);
+    }
+    if let Err(error) = &progress {
+        below(&shown::line(&error.to_string()), Role::Bad);
+        error.hint().iter().for_each(|hint| below(hint, Role::Faint));
     }
     text
 }

@@ -265,6 +265,8 @@ impl Width {
     const NARROWEST: usize = 60;
     /// Longer rows are hard to read.
     const WIDEST: usize = 200;
+    /// The same of the pages of a lesson, which have no columns, and are for reading.
+    const PAGE: std::ops::RangeInclusive<usize> = 40..=90;
     /// The width of what may be shown anywhere.
     const FIXED: usize = 100;
 
@@ -310,6 +312,12 @@ impl Width {
             Width::Anywhere => Width::FIXED,
             Width::Piped(columns) | Width::Terminal(columns) => columns.clamp(Width::NARROWEST, Width::WIDEST),
         }
+    }
+
+    /// How wide the pages of a lesson are.
+    pub(crate) fn of_pages(self) -> usize {
+        let (Width::Piped(columns) | Width::Terminal(columns)) = self else { return *Width::PAGE.end() };
+        columns.clamp(*Width::PAGE.start(), *Width::PAGE.end())
     }
 
     /// How wide lines are that another program may read: in a pipe or a file they stay whole.

@@ -111,7 +111,8 @@ fn a_learner_agrees_once_for_each_commit() {
     assert_eq!(answer(&place, &server, "y\r", Some("01-own $ ")).0, Some(0));
     let resumed = learn(&place, &server, "page", "");
     assert!(resumed.contains("The second text."), "{resumed}");
-    let mut names = vec![commit.clone(), format!("{commit}.agreed"), moved.clone(), format!("{moved}.agreed")];
+    // Nothing is of the earlier commit any more.
+    let mut names = vec![format!("{commit}.agreed"), moved.clone(), format!("{moved}.agreed")];
     names.sort();
     assert_eq!(kept(&place), names);
     let courses = std::fs::read_dir(place.home().join("learning")).unwrap();
@@ -176,4 +177,23 @@ fn nothing_of_a_hostile_pack_is_written() {
     insta::assert_snapshot!(text);
     assert_eq!(kept(&place).len(), 1);
     place.assert_whole();
+}
+
+#[test]
+fn a_private_repository_is_shown_a_token_that_nothing_keeps() {
+    let server = Repositories::start();
+    course(&server);
+    let place = Place::new("");
+    let address = format!("http://{}/course.git#main:packs/first", server.host());
+    let mut command = place.command(&format!("learn list --pack {address} --secret id=GIT_AUTH_TOKEN,env=TOKEN"));
+    let output = command.env("TOKEN", "swordfish").env("LAYERLAB_PULL", "missing").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = server
+        .fake
+        .asked()
+        .iter()
+        .any(|asked| asked.header("authorization") == Some("Basic eC1hY2Nlc3MtdG9rZW46c3dvcmRmaXNo"));
+    assert!(told);
+    let found = std::process::Command::new("grep").args(["-r", "swordfish"]).arg(place.home()).output().unwrap();
+    assert!(found.stdout.is_empty());
 }

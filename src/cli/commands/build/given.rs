@@ -44,6 +44,11 @@ enum Entitlement {
 }
 
 impl GivenOptions {
+    /// What somebody else's repository may ask for, where nothing is built.
+    pub(crate) fn for_repository(secret: &[String], ssh: &[String]) -> GivenOptions {
+        GivenOptions { secret: secret.to_vec(), ssh: ssh.to_vec(), allow: Vec::new() }
+    }
+
     /// Secrets and agents, each looked at.
     pub(crate) fn given(&self, limits: &Limits) -> Result<Given, Diagnostic> {
         let mut given = Given::default();

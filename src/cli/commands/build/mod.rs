@@ -4,7 +4,7 @@
 pub(in crate::cli) mod build;
 pub(in crate::cli) mod builds;
 mod contexts;
-mod given;
+pub(in crate::cli) mod given;
 mod options;
 pub(in crate::cli) mod plan;
 mod report;

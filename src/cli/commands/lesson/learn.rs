@@ -12,9 +12,11 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::learning::{Catalogue, Pack, Shelf};
+use crate::learning::{Catalogue, Pack, Packs, Shelf};
+use crate::shown;
 use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
 use crate::view::screen::Width;
+use crate::view::table;
 use crate::world::World;
 
 /// Learn to build and run images, in lessons at this terminal.
@@ -22,7 +24,10 @@ use crate::world::World;
 /// Without a lesson, lists them with what you have done. A lesson is a number or a name, such as `4` or `cache`. It asks you what you expect,
 /// runs commands at Enter, and sees when a task is done. Everything happens in a folder and a store of its own.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(
+    disable_help_subcommand = true,
+    override_usage = "layerlab learn [OPTIONS] [LESSON]\n       layerlab learn [OPTIONS] <COMMAND>"
+)]
 pub(crate) struct Learn {
     #[command(subcommand)]
     word: Option<Verb>,
@@ -78,6 +83,15 @@ struct Reset {
 
 impl Learn {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        if self.word.is_some() {
+            let misplaced = |message: &str, hint: &str| Err(Diagnostic::error(message).hint(hint).into());
+            if self.lesson.is_some() {
+                return misplaced("the lesson comes after the word", "such as `layerlab learn reset 4`");
+            }
+            if self.folder.is_some() {
+                return misplaced("`--folder` goes with a lesson alone", "`layerlab learn LESSON --folder DIR`");
+            }
+        }
         match &self.word {
             None => match &self.lesson {
                 Some(lesson) => self.walk(world, ui, Some(lesson)),
@@ -104,20 +118,22 @@ impl Learn {
         let pack = self.pack.find(world, ui)?;
         let catalogue = catalogue(world, pack.as_ref())?;
         let shelf = Shelf::open(world.home().root(), pack.as_ref(), limits)?;
-        let columns = Width::of_stdout().columns().min(90);
+        let columns = Width::of_stdout().of_pages();
         let mut out = ui.out();
         out.write_all(tutor::list(&catalogue, &shelf, ui.palette, columns)?.as_bytes())?;
-        let last = shelf.last()?.map(|last| last.lesson);
-        let how = match last {
+        let begin = shelf.command("NUMBER");
+        let how = match shelf.last()?.filter(|last| shelf.has(last)) {
             Some(last) => {
-                format!("\n`layerlab learn resume` goes on with {last}; `layerlab learn NUMBER` begins a lesson.\n")
+                let last = shown::line(&last.lesson).into_owned();
+                format!("`layerlab learn resume` goes on with {last}; `{begin}` begins a lesson.")
             }
             None => {
-                let first = catalogue.lessons.first().map(|lesson| lesson.bare_name().to_owned()).unwrap_or_default();
-                format!("\n`layerlab learn NUMBER` begins one. The first is `layerlab learn {first}`.\n")
+                let first = catalogue.lessons.first().map(tutor::name_of).unwrap_or_default();
+                format!("`{begin}` begins one. The first is `{}`.", shelf.command(first))
             }
         };
-        Ok(out.write_all(how.as_bytes())?)
+        out.write_all(b"\n")?;
+        Ok(out.write_all(table::fill(&format!("{how}\n"), columns).as_bytes())?)
     }
 
     /// A lesson with its prompt; the last one where none is named.
@@ -145,20 +161,29 @@ impl Learn {
     ) -> Result<(), Failure> {
         let limits = world.store.limits();
         let home = world.home().root();
-        let (name, pack) = match lesson {
-            Some(lesson) => (lesson.to_owned(), self.pack.find(world, ui)?),
-            None => {
+        let (name, pack) = match (lesson, self.pack.find(world, ui)?) {
+            (Some(lesson), pack) => (lesson.to_owned(), pack),
+            (None, None) => {
                 let last = Shelf::open(home, None, limits)?.last()?;
                 let last = last.ok_or_else(|| {
                     Diagnostic::error("no lesson was begun yet").hint("`layerlab learn` lists the lessons")
                 })?;
                 (last.lesson.clone(), last.pack())
             }
+            (None, Some(pack)) => {
+                let shelf = Shelf::open(home, Some(&pack), limits)?;
+                let last = shelf.last()?.filter(|last| shelf.has(last)).ok_or_else(|| {
+                    let message = "the lesson that was begun last is none of this pack";
+                    Diagnostic::error(message).hint(format!("`{}` lists its lessons", shelf.command("list")))
+                })?;
+                (last.lesson, Some(pack))
+            }
         };
         let catalogue = catalogue(world, pack.as_ref())?;
         let lesson = catalogue.find(&name)?;
-        self.pack.agree(home, pack.as_ref(), ui)?;
+        let _in_use = self.pack.agree(home, pack.as_ref(), ui)?;
         let shelf = Shelf::open(home, pack.as_ref(), limits)?;
+        let courses = shelf.courses().clone();
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();
         let history = shelf.place(&lesson.name).join("typed");
@@ -177,7 +202,12 @@ impl Learn {
             lines,
             interrupt: world.interrupt().clone(),
         };
-        work(&mut Tutor::open(setting)?)
+        let mut tutor = Tutor::open(setting)?;
+        // Nothing is of an earlier commit any more.
+        if let Some(pack) = &pack {
+            courses.move_to(pack, &Packs::open(home)?, &world.home().temporary())?;
+        }
+        work(&mut tutor)
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::reading;
+use crate::cli::commands::build::given::GivenOptions;
 use crate::cli::failure::Failure;
 use crate::cli::open_world;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::git::{self, Source, Submodules};
-use crate::learning::{Origin, Pack, Packs};
+use crate::learning::{InUse, Origin, Pack, Packs};
 use crate::machine::files_of_commit;
 use crate::shown;
 use crate::world::World;
@@ -29,6 +30,12 @@ pub(super) struct PackOptions {
     /// Agree that the commands of the pack run as you, without being asked
     #[arg(long, global = true)]
     trust: bool,
+    /// What a private repository asks for: `id=GIT_AUTH_TOKEN,env=VARIABLE`, or `src=FILE`
+    #[arg(long, global = true, value_name = "SECRET")]
+    secret: Vec<String>,
+    /// The SSH agent for a repository: `default` is the one of SSH_AUTH_SOCK
+    #[arg(long, global = true, value_name = "default|ID[=SOCKET]")]
+    ssh: Vec<String>,
 }
 
 /// The lessons that a command is about.
@@ -52,9 +59,11 @@ impl Places {
                 continue;
             }
             let world = open_world(home)?;
-            let options = PackOptions { pack: Some(place.clone()), trust: self.trust };
+            let options =
+                PackOptions { pack: Some(place.clone()), trust: self.trust, secret: Vec::new(), ssh: Vec::new() };
             let pack = options.find(&world, ui)?;
-            options.agree(world.home().root(), pack.as_ref(), ui)?;
+            // Until the program ends.
+            std::mem::forget(options.agree(world.home().root(), pack.as_ref(), ui)?);
             places.extend(pack.map(|pack| pack.folder));
         }
         reading::pages(&places)
@@ -71,7 +80,7 @@ impl PackOptions {
     pub(super) fn find(&self, world: &Arc<World>, ui: &Ui) -> Result<Option<Pack>, Failure> {
         let Some(pack) = &self.pack else { return Ok(None) };
         match pack.to_str() {
-            Some(text) if is_address(pack) && git::is_repository(text) => Ok(Some(fetch(world, ui, text)?)),
+            Some(text) if is_address(pack) && git::is_repository(text) => Ok(Some(self.fetch(world, ui, text)?)),
             Some(text) if is_address(pack) => {
                 let message =
                     format!("`{}` is not the address of a repository", shown::line(&git::without_password(text)));
@@ -79,16 +88,19 @@ impl PackOptions {
                     .hint("over HTTP it ends with `.git`: `https://host/course.git#v1`")
                     .into())
             }
-            Some(_) | None => Ok(Some(Pack { folder: pack.clone(), origin: None })),
+            Some(_) | None => {
+                let address = pack.to_string_lossy().into_owned();
+                Ok(Some(Pack { folder: pack.clone(), origin: None, address }))
+            }
         }
     }
 
-    /// Has the user agree to what a pack of others does, once for each commit.
-    pub(super) fn agree(&self, home: &Path, pack: Option<&Pack>, ui: &Ui) -> Result<(), Failure> {
-        let Some(Pack { folder, origin: Some(origin) }) = pack else { return Ok(()) };
+    /// Has the user agree to what a pack of others does, once for each commit. Its files stay as long as what this gives.
+    pub(super) fn agree(&self, home: &Path, pack: Option<&Pack>, ui: &Ui) -> Result<Option<InUse>, Failure> {
+        let Some(Pack { folder, origin: Some(origin), .. }) = pack else { return Ok(None) };
         let packs = Packs::open(home)?;
         if packs.is_agreed(&origin.commit) {
-            return Ok(());
+            return Ok(Some(packs.hold(&origin.commit)?));
         }
         let can_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
         if !self.trust && !can_ask {
@@ -102,36 +114,43 @@ impl PackOptions {
         if !self.trust && !is_agreed(origin, folder, ui)? {
             return Err(Failure::status(1));
         }
-        Ok(packs.agree(&origin.commit)?)
+        packs.agree(&origin.commit)?;
+        Ok(Some(packs.hold(&origin.commit)?))
     }
-}
 
-/// Brings the commit that an address means now.
-fn fetch(world: &Arc<World>, ui: &Ui, address: &str) -> Result<Pack, Failure> {
-    let source = Source::parse(address).map_err(|error| {
-        let diagnostic = Diagnostic::error(error.to_string());
-        error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
-    })?;
-    // All of a commit is written, and nothing else, so that its id says what is agreed to.
-    let folder = source.folder.clone();
-    let whole = Source { folder: String::new(), submodules: Submodules::LeftOut, ..source };
-    let (files, commit) = files_of_commit(world, &whole)?;
-    let packs = Packs::open(world.home().root())?;
-    let (place, left_out) = packs.keep(&world.store, &commit, &files)?;
-    let left_out: Vec<&String> = left_out.iter().filter(|path| Path::new(path).starts_with(&folder)).collect();
-    if !left_out.is_empty() {
-        let names: Vec<String> =
-            left_out.iter().take(MOST_TOLD).map(|name| format!("`{}`", shown::line(name))).collect();
-        let more = if left_out.len() > MOST_TOLD { ", …" } else { "" };
-        ui.note(&format!("links are left out of a pack: {}{more}", names.join(", ")));
+    /// Brings the commit that an address means now.
+    fn fetch(&self, world: &Arc<World>, ui: &Ui, address: &str) -> Result<Pack, Failure> {
+        let source = Source::parse(address).map_err(|error| {
+            let diagnostic = Diagnostic::error(error.to_string());
+            error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
+        })?;
+        // All of a commit is written, and nothing else, so that its id says what is agreed to.
+        let folder = source.folder.clone();
+        let whole = Source { folder: String::new(), submodules: Submodules::LeftOut, ..source };
+        let given = GivenOptions::for_repository(&self.secret, &self.ssh).given(world.store.limits())?;
+        let (files, commit) = files_of_commit(world, &whole, given)?;
+        let packs = Packs::open(world.home().root())?;
+        let (place, left_out) = packs.keep(&world.store, &commit, &files)?;
+        let left_out: Vec<&String> = left_out.iter().filter(|path| Path::new(path).starts_with(&folder)).collect();
+        if !left_out.is_empty() {
+            let names: Vec<String> =
+                left_out.iter().take(MOST_TOLD).map(|name| format!("`{}`", shown::line(name))).collect();
+            let more = if left_out.len() > MOST_TOLD { ", …" } else { "" };
+            ui.note(&format!("links are left out of a pack: {}{more}", names.join(", ")));
+        }
+        let repository = whole.repository.to_string();
+        let place = if folder.is_empty() { place } else { place.join(&folder) };
+        if !place.is_dir() {
+            let message = format!("commit {commit} of {repository} has no folder `{}`", shown::line(&folder));
+            return Err(Diagnostic::error(message).into());
+        }
+        let address = match (whole.reference.as_deref().unwrap_or_default(), folder.as_str()) {
+            ("", "") => repository.clone(),
+            (reference, "") => format!("{repository}#{reference}"),
+            (reference, folder) => format!("{repository}#{reference}:{folder}"),
+        };
+        Ok(Pack { folder: place, origin: Some(Origin { repository, folder, commit }), address })
     }
-    let repository = whole.repository.to_string();
-    let place = if folder.is_empty() { place } else { place.join(&folder) };
-    if !place.is_dir() {
-        let message = format!("commit {commit} of {repository} has no folder `{}`", shown::line(&folder));
-        return Err(Diagnostic::error(message).into());
-    }
-    Ok(Pack { folder: place, origin: Some(Origin { repository, folder, commit }) })
 }
 
 /// Asks. No answer is a no.
