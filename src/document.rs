@@ -106,6 +106,31 @@ pub(crate) fn check(path: &Path, size: u64, bound: Bound) -> Result<(), Error> {
     Err(Error::TooLarge { path: path.to_owned(), bound })
 }
 
+/// How much memory a JSON text may take once it is read, whatever it says. Small values take many times their bytes: a list `[]` has two.
+pub(crate) fn memory_of_json(text: &[u8]) -> u64 {
+    /// A value in a list, or one field of an object with its name.
+    const VALUE: u64 = 64;
+    /// An object with one field, as a map.
+    const OBJECT: u64 = 768;
+    let (mut memory, mut rest) = (text.len() as u64, text.iter());
+    while let Some(byte) = rest.next() {
+        memory += match byte {
+            b'[' | b',' | b':' => VALUE,
+            b'{' => OBJECT,
+            b'"' => {
+                while let Some(byte) = rest.next().filter(|byte| **byte != b'"') {
+                    if *byte == b'\\' {
+                        rest.next();
+                    }
+                }
+                0
+            }
+            _ => 0,
+        };
+    }
+    memory
+}
+
 /// A file may grow while it is read, and those of /proc have no size at all: the limit holds for what comes.
 fn read_stream(stream: impl Read, path: &Path, bound: Bound, expected: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));

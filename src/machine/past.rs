@@ -8,7 +8,7 @@ use super::Error;
 use super::event::StepLabel;
 use super::intent::Intent;
 use super::steps::Steps;
-use crate::cache::{Build, BuildName, BuildStep, Builds, Caches, Counterparts, Outcome, Reservation, Sought};
+use crate::cache::{self, Build, BuildName, BuildStep, Builds, Caches, Counterparts, Outcome, Reservation, Sought};
 use crate::oci::Digest;
 use crate::world::World;
 
@@ -68,11 +68,11 @@ impl Past {
     ///
     /// # Errors
     /// The folder of the past builds can't be read or written to.
-    pub(crate) fn number(&self) -> Result<u64, Error> {
+    pub(crate) fn number(&self) -> Result<u64, cache::Error> {
         Ok(self.reservation()?.number)
     }
 
-    fn reservation(&self) -> Result<&Reservation, Error> {
+    fn reservation(&self) -> Result<&Reservation, cache::Error> {
         if let Some(reservation) = self.number.get() {
             return Ok(reservation);
         }
@@ -158,7 +158,7 @@ impl Past {
     ///
     /// # Errors
     /// As [`Past::number`].
-    pub(crate) fn build(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<Build, Error> {
+    pub(crate) fn build(&self, steps: Vec<BuildStep>, image: Option<Digest>) -> Result<Build, cache::Error> {
         let Identity { context, dockerfile } = self.identity.clone();
         Ok(Build {
             schema: Build::SCHEMA,

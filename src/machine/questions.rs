@@ -153,7 +153,7 @@ impl Machine {
     /// # Errors
     /// The folder of the past builds can't be read or written to.
     pub(crate) fn build_number(&self) -> Result<u64, Error> {
-        self.past.number()
+        Ok(self.past.number()?)
     }
 
     /// The record of a key, of this home or of a shared cache.

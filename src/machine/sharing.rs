@@ -34,7 +34,7 @@ impl Machine {
                     reporter.tell(EventKind::CacheImported { from: from.clone(), steps: cache.steps() });
                     if cache.damaged() > 0 {
                         let message = format!(
-                            "records of the cache {from} can't be used, being damaged or too large: {}",
+                            "records of the cache {from} can't be used, being damaged, too large or of the future: {}",
                             cache.damaged()
                         );
                         reporter.tell(warn(message, None));
@@ -158,10 +158,7 @@ impl Machine {
         let keys = taken.filter_map(|taken| taken.ingredients.as_ref().map(Ingredients::key)).collect();
         let steps = build_steps(&self.taken, None).into_iter().filter(|step| goes(step.stage_index));
         let image = self.taken.last().map(|last| super::state::id_of(&last.state.finished_image(&self.options.labels)));
-        let build = self.past.build(steps.collect(), image).map_err(|error| match error {
-            Error::Cache(error) => error.into(),
-            error => shared::Error::Other(error.to_string()),
-        })?;
+        let build = self.past.build(steps.collect(), image)?;
         let exported = Export { build, keys }.write(&self.world.store, place)?;
         let to = place.to_string();
         Reporter::of_build(self.watch, sink).tell(EventKind::CacheExported { to, exported });

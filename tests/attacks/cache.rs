@@ -9,7 +9,7 @@ use layerlab::oci::Digest;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::harness::{Attack, ROOT, USERS, attack};
+use crate::harness::{Attack, Outcome, ROOT, USERS, attack};
 
 /// Two commands, of which the second depends on the first, and a copy.
 const DOCKERFILE: &str =
@@ -320,5 +320,61 @@ fn one_thing_that_reads_as_two() {
             }
             assert_ne!(ids[0], ids[1], "{one}");
         }
+    });
+}
+
+/// A cache in the folder `shared` of the context's neighbour, of which `change` rewrites the document; then a build with it.
+fn shared(attack: &mut Attack, change: impl Fn(String) -> String) -> Outcome {
+    let folder = attack.place.folder().join("home/shared");
+    let _ = fs::remove_dir_all(&folder);
+    let to = format!("build -q --cache-to type=local,dest={} -t attack .", folder.display());
+    attack.run(&to).succeeded();
+    let blob = |digest: &serde_json::Value| {
+        folder.join("blobs/sha256").join(digest.as_str().unwrap().trim_start_matches("sha256:"))
+    };
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap();
+    let parsed = |text: String| -> serde_json::Value { serde_json::from_str(&text).unwrap() };
+    let mut index = parsed(read(folder.join("index.json")));
+    let mut manifest = parsed(read(blob(&index["manifests"][0]["digest"])));
+    let put = |descriptor: &mut serde_json::Value, text: String| {
+        descriptor["digest"] = Digest::of(text.as_bytes()).to_string().into();
+        descriptor["size"] = text.len().into();
+        fs::write(blob(&descriptor["digest"]), text).unwrap();
+    };
+    let document = change(read(blob(&manifest["config"]["digest"])));
+    put(&mut manifest["config"], document);
+    put(&mut index["manifests"][0], manifest.to_string());
+    fs::write(folder.join("index.json"), index.to_string()).unwrap();
+    attack.run(&format!("build --no-cache -t attack --cache-from type=local,src={} .", folder.display()))
+}
+
+#[test]
+fn shared_caches_that_fill_the_memory() {
+    attack("a document of a shared cache that takes many times its bytes when it is read", ROOT, |attack| {
+        attack.write("Dockerfile", DOCKERFILE).write("file", "file\n");
+        attack.run("build -q .").succeeded();
+        // Below the limit on its bytes, all of them.
+        let list = |one: &str| format!("[{}{one}]", format!("{one},").repeat((60 << 20) / (one.len() + 1)));
+        let fields: String = (0..4_000_000).map(|number| format!("\"{number}\":0,")).collect();
+        let floods: [(&str, String); 7] = [
+            ("\"milliseconds\":", format!("\"told\":{},\"milliseconds\":", list("[]"))),
+            ("\"milliseconds\":", format!("\"told\":{},\"milliseconds\":", list("{\"a\":0}"))),
+            ("\"milliseconds\":", format!("\"told\":{{{fields}\"a\":0}},\"milliseconds\":")),
+            ("\"milliseconds\":", format!("\"told\":{},\"milliseconds\":", list("\"\""))),
+            ("\"kind\":\"parent\",", format!("\"odd\":{},\"kind\":\"parent\",", list("[]"))),
+            ("\"schema\":1,", format!("\"odd\":{},\"schema\":1,", list("[]"))),
+            ("\"records\":[", format!("\"records\":[{},", &list("null")[1..].trim_end_matches(']'))),
+        ];
+        for (before, after) in floods {
+            let built = shared(attack, |document| {
+                assert!(document.contains(before), "{before}: {document}");
+                document.replacen(before, &after, 1)
+            });
+            built.succeeded().says("is not used: ");
+        }
+        // What is small is read.
+        let built = shared(attack, |document| document);
+        assert!(!built.succeeded().text.contains("is not used"), "{}", built.text);
+        attack.place.assert_whole();
     });
 }

@@ -449,13 +449,18 @@ fn a_damaged_layer_comes_again_from_the_cache() {
 
 /// A record with a seal that is right. The layer: its digest and its size.
 fn record(key: &str, ingredients: &Value, layer: &Option<(String, u64)>) -> Value {
+    timed(key, ingredients, layer, ("2023-11-14T22:13:20Z", 0))
+}
+
+/// The same, made at a time and in so many milliseconds.
+fn timed(key: &str, ingredients: &Value, layer: &Option<(String, u64)>, (created, milliseconds): (&str, u64)) -> Value {
     let layer = match layer {
         Some((digest, size)) => format!(
             r#"{{"descriptor":{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":{size}}},"diff_id":"{digest}"}}"#
         ),
         None => "null".to_owned(),
     };
-    let result = format!(r#"{{"layer":{layer},"created":"2023-11-14T22:13:20Z","build":1,"milliseconds":0}}"#);
+    let result = format!(r#"{{"layer":{layer},"created":"{created}","build":1,"milliseconds":{milliseconds}}}"#);
     let seal = Digest::of(format!(r#"["{key}",{result}]"#).as_bytes()).to_string();
     let result: Value = serde_json::from_str(&result).unwrap();
     json!({"schema": 3, "key": key, "instruction": "RUN true", "ingredients": ingredients, "result": result, "seal": seal})
@@ -492,6 +497,42 @@ fn a_record_that_lies_is_bounded() {
     insta::assert_snapshot!(
         class.session("", &["$S build -t x --cache-from type=local,src=$C student", "$S run x ls /"])
     );
+    class.assert_whole();
+}
+
+/// The time of a record goes into the image, and how long it took is added up.
+#[test]
+fn times_that_no_clock_gives_are_not_believed() {
+    let class = Class::new(FILES);
+    class.shell("$T build -q --cache-to type=local,dest=$C,mode=max class");
+    let (manifest, document) = class.documents();
+    let mut told = String::new();
+    for (created, milliseconds) in [
+        ("2023-11-14T22:13:20Z", 1000),
+        ("9999-12-31T23:59:59Z", 0),
+        ("1969-12-31T23:59:59Z", 0),
+        ("2023-13-32T22:13:20Z", 0),
+        ("00000000000000000000", 0),
+        ("2023-11-14T22:13:20Z", u64::MAX),
+    ] {
+        let mut document = document.clone();
+        for one in document["records"].as_array_mut().unwrap() {
+            let result = &one["result"]["layer"]["descriptor"];
+            let layer = result["digest"].as_str().map(|digest| (digest.to_owned(), result["size"].as_u64().unwrap()));
+            let layer = layer.filter(|_| one["result"]["layer"].is_object());
+            *one = timed(one["key"].as_str().unwrap(), &one["ingredients"].clone(), &layer, (created, milliseconds));
+        }
+        for step in document["build"]["steps"].as_array_mut().unwrap() {
+            step["milliseconds"] = json!(milliseconds);
+        }
+        document["build"]["started"] = json!(created);
+        class.forge(manifest.clone(), &document);
+        let _ = fs::remove_dir_all(class.home("student"));
+        let line = "$S build -t x --times --cache-from type=local,src=$C student 2>&1 | grep -E 'Warning|Using cache' | sort | uniq -c";
+        told += &format!("{created} {milliseconds}\n{}", class.session("", &[line]).split_once('\n').unwrap().1);
+        class.shell("$S inspect x | grep -v 9999 | grep -c Created; $S plan --cache-from type=local,src=$C student");
+    }
+    insta::assert_snapshot!(told);
     class.assert_whole();
 }
 

@@ -14,14 +14,20 @@ use crate::document;
 use crate::limits::{Bound, Limit};
 use crate::oci::{Descriptor, DiffId, Layer, Manifest, media_type};
 use crate::shown;
-use crate::store::{LAYER, Store};
+use crate::store::{Home, LAYER, Store};
 
 /// The document, and each listing.
 pub(crate) const SHARED: Limit = Limit::bytes("document of a shared cache", "LAYERLAB_MAX_SHARED_CACHE", 64 << 20);
+/// What it may take once it is read: lists without end of what is small.
+const MEMORY: Limit = Limit::bytes("shared cache in memory", "LAYERLAB_MAX_SHARED_CACHE_MEMORY", 256 << 20);
 /// More steps than any Dockerfile has.
 pub(crate) const MOST_RECORDS: usize = 10_000;
 /// The most characters of a time: RFC 3339 has 20, and a fraction.
 const LONGEST_TIME: usize = 35;
+/// How far the clocks of two machines may be apart, in seconds.
+const APART: i64 = 24 * 3600;
+/// No step takes longer, in milliseconds: a year.
+const LONGEST_STEP: u64 = 366 * 24 * 3600 * 1000;
 
 /// What is in a shared cache.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,32 +69,46 @@ impl Document {
     /// Reads one.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Document, String> {
+    /// [`Error::NotACache`] with what is wrong with it, [`Error::TooMuch`].
+    pub(super) fn parse(home: &Home, bytes: &[u8]) -> Result<Document, Error> {
         /// The one field that every version has.
         #[derive(Deserialize)]
         struct Version {
             schema: u32,
         }
-        let version: Version = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let wrong = |error: serde_json::Error| Error::NotACache(shown::line(&error.to_string()).into_owned());
+        let version: Version = serde_json::from_slice(bytes).map_err(wrong)?;
         if version.schema != Document::SCHEMA {
-            return Err(format!("it is of another version ({}): another Layerlab wrote it", version.schema));
+            let reason = format!("it is of another version ({}): another Layerlab wrote it", version.schema);
+            return Err(Error::NotACache(reason));
         }
-        let document: Document =
-            serde_json::from_slice(bytes).map_err(|error| shown::line(&error.to_string()).into_owned())?;
+        let bound = home.bound(&MEMORY);
+        if document::memory_of_json(bytes) > bound.most {
+            return Err(Error::TooMuch { bound });
+        }
+        let document: Document = serde_json::from_slice(bytes).map_err(wrong)?;
         if document.records.len().max(document.build.steps.len()) > MOST_RECORDS {
-            return Err(format!("it has more than {MOST_RECORDS} steps"));
+            return Err(Error::NotACache(format!("it has more than {MOST_RECORDS} steps")));
         }
         Ok(document)
     }
 
-    /// What of it is believed. `blobs` are those that the manifest lists, `largest` is the size that a layer may have.
-    pub(super) fn believe(self, place: &str, blobs: &[Descriptor], largest: u64) -> Believed {
+    /// What of it is believed. `blobs` are those that the manifest lists, `largest` is the size that a layer may have, `now` is in seconds
+    /// since 1970.
+    pub(super) fn believe(self, place: &str, blobs: &[Descriptor], largest: u64, now: i64) -> Believed {
         let Document { schema: _, mut build, records, layers } = self;
         let all = records.len();
         build.imported_from = Some(place.to_owned());
+        build.started = Some(build.started).filter(|started| is_past(started, now)).unwrap_or_default();
+        for step in &mut build.steps {
+            step.milliseconds = step.milliseconds.min(LONGEST_STEP);
+        }
         let fits = |record: &Record| {
-            record.is_whole() && record.result.layer.as_ref().is_none_or(|one| is_plain(one, largest))
+            let result = &record.result;
+            record.is_whole()
+                && result.layer.as_ref().is_none_or(|one| is_plain(one, largest))
+                && result.milliseconds <= LONGEST_STEP
+                && is_past(&result.created, now)
         };
         let believed = |mut record: Record| {
             let result = &mut record.result;
@@ -96,11 +116,7 @@ impl Document {
             result.told = result.told.take().filter(is_harmless);
             (record.key, Record::new(record.instruction, record.ingredients, record.result))
         };
-        let records: BTreeMap<CacheKey, Record> = records
-            .into_iter()
-            .filter(|record| fits(record) && is_time(&record.result.created))
-            .map(believed)
-            .collect();
+        let records: BTreeMap<CacheKey, Record> = records.into_iter().filter(fits).map(believed).collect();
         let listed: BTreeSet<_> = blobs.iter().map(|blob| (blob.digest, blob.size)).collect();
         let is_there = |sent: &Sent| {
             media_type::is_layer(&sent.blob.media_type)
@@ -115,16 +131,16 @@ impl Document {
 /// Checks a cache that somebody has pushed, and of which all is in the store: the document can be read, and nothing else is listed than belongs to it.
 ///
 /// # Errors
-/// [`Error::Other`] with what is wrong, and what reading says.
+/// [`Error::NotACache`] with what is wrong, and what reading says.
 pub(crate) fn prove(store: &Store, manifest: &Manifest) -> Result<(), Error> {
     let bytes = store.read(&manifest.config, &SHARED)?;
-    Document::parse(&bytes).map_err(Error::Other)?;
+    Document::parse(store.home(), &bytes)?;
     let (listing, layer) = (store.home().bound(&SHARED).most, store.home().bound(&LAYER).most);
     for blob in &manifest.layers {
         let most = match blob.media_type.as_str() {
             media_type::CACHE_LISTING => listing,
             text if media_type::is_layer(text) => layer,
-            text => return Err(Error::Other(format!("a cache has no `{}`", shown::line(text)))),
+            text => return Err(Error::NotACache(format!("a cache has no `{}`", shown::line(text)))),
         };
         document::check(&store.blob_path(&blob.digest), blob.size, Bound { most, ..store.home().bound(&SHARED) })?;
     }
@@ -142,10 +158,13 @@ fn bare(blob: &Descriptor) -> Descriptor {
     Descriptor::new(&blob.media_type, blob.digest, blob.size)
 }
 
-/// Whether a text can be a time in RFC 3339. It goes into images as it is.
-fn is_time(text: &str) -> bool {
+/// Whether a text is a time in RFC 3339 since 1970, and not of the future. It goes into images as it is.
+fn is_past(text: &str, now: i64) -> bool {
     let is_of_it = |letter: u8| letter.is_ascii_digit() || b"-:.+TZ".contains(&letter);
-    (20..=LONGEST_TIME).contains(&text.len()) && text.bytes().all(is_of_it)
+    let time = || text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_second);
+    (20..=LONGEST_TIME).contains(&text.len())
+        && text.bytes().all(is_of_it)
+        && time().is_ok_and(|time| (0..=now.saturating_add(APART)).contains(&time))
 }
 
 /// Whether the texts in what is told of a step are as they are shown.
@@ -172,4 +191,38 @@ pub(super) fn shared(record: Record, number: u64) -> Record {
     let Record { instruction, ingredients, mut result, .. } = record;
     (result.imported_from, result.build) = (None, number);
     Record::new(instruction, ingredients, result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_past;
+
+    #[test]
+    fn times_are_times_and_past() {
+        let now = 1_700_000_000;
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2023-11-14T22:13:20.123456789Z",
+            "2023-11-15T22:13:20Z",
+            "2023-11-14T23:13:20+01:00",
+        ] {
+            assert!(is_past(text, now), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2023-11-15T22:13:21Z",
+            "9999-12-31T23:59:59Z",
+            "1969-12-31T23:59:59Z",
+            "-000001-01-01T00:00:00Z",
+            "+012023-11-14T22:13:20Z",
+            "2023-13-14T22:13:20Z",
+            "2023-02-30T22:13:20Z",
+            "2023-11-14T22:13:20",
+            "2023-11-14T22:13:20Z[UTC]",
+            "...................Z",
+        ] {
+            assert!(!is_past(text, now), "{text}");
+        }
+    }
 }

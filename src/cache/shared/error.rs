@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::diagnostic::Explained;
+use crate::limits::Bound;
 use crate::oci::Digest;
 use crate::{document, errno, layer, registry, store};
 
@@ -18,6 +19,9 @@ pub(crate) enum Error {
     /// There is nothing.
     #[error("there is no cache in `{}`", path.display())]
     Nothing { path: PathBuf },
+    /// Its document has too much in it.
+    #[error("its document takes more than {} bytes of memory, the limit for a {}", bound.most, bound.what)]
+    TooMuch { bound: Bound },
     /// It lists a blob that is not there.
     #[error("`{}` lists {digest} but does not have it", path.display())]
     NoBlob { path: PathBuf, digest: Digest },
@@ -31,8 +35,6 @@ pub(crate) enum Error {
     Document(#[from] document::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("{0}")]
-    Other(String),
     #[error(transparent)]
     Cache(#[from] crate::cache::Error),
 }
@@ -48,7 +50,10 @@ impl Explained for Error {
             Error::Layer(error) => error.hint(),
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
-            Error::NoBlob { .. } | Error::Other(_) => None,
+            Error::TooMuch { bound } => {
+                Some(format!("set {} to a larger number of bytes to raise the limit", bound.variable))
+            }
+            Error::NoBlob { .. } => None,
             Error::Cache(error) => error.hint(),
         }
     }

@@ -173,7 +173,8 @@ impl Folder {
     fn read_before(&self, store: &Store, bytes: &[u8]) -> Result<Before, Error> {
         let manifest = cache(bytes)?;
         let bound = store.home().bound(&super::SHARED);
-        let document = self.document(&manifest.config, bound).ok().and_then(|bytes| Document::parse(&bytes).ok());
+        let document =
+            self.document(&manifest.config, bound).ok().and_then(|bytes| Document::parse(store.home(), &bytes).ok());
         let layers = document.into_iter().flat_map(|document| document.layers);
         let blobs = manifest.layers.iter().map(|blob| blob.digest).chain([manifest.config.digest, Digest::of(bytes)]);
         Ok(Before { layers: layers.map(|sent| (sent.diff_id.0, sent.blob)).collect(), blobs: blobs.collect() })

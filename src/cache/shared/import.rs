@@ -68,12 +68,12 @@ pub(crate) enum Offer {
 }
 
 impl Caches {
-    /// Looks at caches. One that can't be read is among them with the reason.
-    pub(crate) fn open(store: &Store, places: Vec<Place>) -> Caches {
+    /// Looks at caches. One that can't be read is among them with the reason. `now` is in seconds since 1970, by the clock of this machine.
+    pub(crate) fn open(store: &Store, places: Vec<Place>, now: i64) -> Caches {
         let mut imports: Vec<Import> = Vec::new();
         for place in places {
             if imports.iter().all(|import| import.place != place) {
-                let found = Imported::open(store, &place);
+                let found = Imported::open(store, &place, now);
                 imports.push(Import { place, found });
             }
         }
@@ -208,7 +208,7 @@ fn unpoisoned<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Imported {
-    fn open(store: &Store, place: &Place) -> Result<Imported, Error> {
+    fn open(store: &Store, place: &Place, now: i64) -> Result<Imported, Error> {
         let home = store.home();
         let (bound, small) = (home.bound(&super::SHARED), home.bound(&documents::MANIFEST));
         let other = Error::NotACache;
@@ -236,8 +236,8 @@ impl Imported {
             text => return Err(other(format!("it is a `{}`, not a cache", crate::shown::line(text)))),
         }
         let bytes = source.document(store, &manifest.config, bound)?;
-        let document = Document::parse(&bytes).map_err(other)?;
-        let believed = document.believe(&place.to_string(), &manifest.layers, home.bound(&LAYER).most);
+        let document = Document::parse(home, &bytes)?;
+        let believed = document.believe(&place.to_string(), &manifest.layers, home.bound(&LAYER).most, now);
         let is_listing = |blob: &Descriptor| blob.media_type == media_type::CACHE_LISTING;
         let listings = manifest.layers.into_iter().filter(is_listing).map(|blob| (blob.digest, blob)).collect();
         Ok(Imported { source, believed, listings, bound, gone: OnceLock::new() })

@@ -55,7 +55,8 @@ impl ImportOptions {
     /// Looks at the caches. One that is not there is told of when the build begins.
     pub(crate) fn open(&self, store: &Store) -> Result<Caches, Diagnostic> {
         let places = self.cache_from.iter().map(|text| import(text)).collect::<Result<_, _>>()?;
-        Ok(Caches::open(store, places))
+        // That of SOURCE_DATE_EPOCH may be long past.
+        Ok(Caches::open(store, places, jiff::Timestamp::now().as_second()))
     }
 }
 
