@@ -27,9 +27,7 @@ pub(crate) fn read_stream(stream: impl std::io::Read, name: &str, limits: &Limit
 /// # Errors
 /// [`Error::Dockerfile`]: it is missing, not a regular file, or too large. [`Error::LeadsOut`] for a link.
 pub(crate) fn read(path: &Path, context: Option<&Path>, bound: Bound) -> Result<Vec<u8>, Error> {
-    if is_open_stream(path) {
-        let failed = |source| document::Error::Io { operation: "open", path: path.to_owned(), source };
-        let stream = File::open(path).map_err(failed).map_err(Error::Dockerfile)?;
+    if let Some(stream) = open_stream(path)? {
         return document::read_to_end(stream, path, bound).map_err(Error::Dockerfile);
     }
     let target = context.map_or(Ok(None), |context| target_in(path, context))?;
@@ -41,9 +39,16 @@ pub(crate) fn read(path: &Path, context: Option<&Path>, bound: Bound) -> Result<
     bytes.map_err(Error::Dockerfile)
 }
 
-/// Whether a path names a stream that the caller has opened: standard input, or what a shell makes of `<(command)`.
-fn is_open_stream(path: &Path) -> bool {
-    path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
+/// The stream that a path names which the caller has opened: standard input, or what a shell makes of `<(command)`. `None` for another path.
+///
+/// # Errors
+/// [`Error::Dockerfile`]: it can't be opened.
+pub(crate) fn open_stream(path: &Path) -> Result<Option<File>, Error> {
+    if path != Path::new("/dev/stdin") && !path.starts_with("/dev/fd") && !path.starts_with("/proc/self/fd") {
+        return Ok(None);
+    }
+    let failed = |source| Error::Dockerfile(document::Error::Io { operation: "open", path: path.to_owned(), source });
+    File::open(path).map(Some).map_err(failed)
 }
 
 /// The file that a path in the context leads to; `None` for a path outside it, and for one that leads nowhere.

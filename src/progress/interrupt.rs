@@ -2,7 +2,7 @@
 //!
 //! Long work looks at it between two pieces. Whoever waits in poll(2) waits for its descriptor, too, and is woken at once.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -108,6 +108,11 @@ impl Interrupt {
         })
     }
 
+    /// A stream that is read until the wish is made, also while nothing comes: what reads it has to have no more of it in memory.
+    pub(crate) fn reading<R: Read + AsFd>(&self, stream: R) -> Reading<'_, R> {
+        Reading { interrupt: self, stream }
+    }
+
     /// Takes the wish back, unless it is one for good. Gives whether it was made.
     pub(crate) fn take(&self) -> bool {
         if self.is_for_good() {
@@ -116,6 +121,27 @@ impl Interrupt {
         // EAGAIN says that nobody had made it.
         let _ = self.0.event.read();
         self.0.times.swap(0, Ordering::SeqCst) > 0
+    }
+}
+
+/// A stream that is read until somebody wishes to stop.
+pub(crate) struct Reading<'i, R> {
+    interrupt: &'i Interrupt,
+    stream: R,
+}
+
+impl<R: Read + AsFd> Read for Reading<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut both = [self.interrupt.as_fd(), self.stream.as_fd()].map(|one| PollFd::new(one, PollFlags::POLLIN));
+            match poll(&mut both, PollTimeout::NONE) {
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) if both[0].any().unwrap_or(false) => return Err(super::Stopped.into()),
+                // Also its end, and what is wrong with it, is read.
+                Ok(_) => return self.stream.read(buffer),
+            }
+        }
     }
 }
 

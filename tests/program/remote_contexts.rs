@@ -1,5 +1,10 @@
 //! Build contexts that are no folder: repositories, archives from URLs and from pipes.
 
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use crate::harness::{Place, Role, filter};
 use crate::registry::{Fake, answer};
 use crate::repository::Repositories;
@@ -137,4 +142,46 @@ fn a_file_of_a_server_is_the_context() {
     );
     insta::assert_snapshot!(text.replace(&host, "HOST"));
     place.assert_whole();
+}
+
+/// Nothing comes, and nobody closes the pipe: one Ctrl-C ends the build.
+#[test]
+fn a_quiet_pipe_is_left_at_the_first_ctrl_c() {
+    let place = Place::new(FILES);
+    for arguments in ["build -f - ctx", "build -", "build -f /dev/stdin ctx"] {
+        let mut command = place.command(arguments);
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(b"FROM scratch\n").unwrap();
+        let begun = Instant::now();
+        let is_caught = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap_or("0").to_owned();
+            u64::from_str_radix(&caught, 16).unwrap_or(0) & 2 != 0
+        };
+        while !is_caught() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{arguments}: it does not wait for Ctrl-C");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Then it reads.
+        std::thread::sleep(Duration::from_millis(300));
+        let one = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
+        nix::sys::signal::kill(one, nix::sys::signal::Signal::SIGINT).unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if begun.elapsed() > Duration::from_secs(20) => {
+                    child.kill().unwrap();
+                    panic!("{arguments}: one Ctrl-C is not enough");
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((status.code(), said.as_str()), (Some(130), "interrupted\n"), "{arguments}");
+        drop(pipe);
+    }
 }

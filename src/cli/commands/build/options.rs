@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -164,16 +165,23 @@ impl BuildOptions {
     }
 
     /// Finds and reads the Dockerfile of a context folder.
-    pub(crate) fn source(&self, folder: &Path, limits: &Limits) -> Result<Source, Failure> {
+    pub(crate) fn source(&self, folder: &Path, world: &World) -> Result<Source, Failure> {
+        let limits = world.store.limits();
+        let from_stream = |stream: File, name: &str| {
+            let bytes = text::read_stream(world.interrupt().reading(stream), name, limits);
+            not_stopped(world)?;
+            Ok::<_, Failure>(bytes?)
+        };
         let (name, path, bytes) = match &self.file {
-            Some(path) if path.as_os_str() == "-" => {
-                let name = "(standard input)";
-                (name.to_owned(), None, text::read_stream(io::stdin().lock(), name, limits)?)
-            }
+            Some(path) if path.as_os_str() == "-" => (STREAM.to_owned(), None, from_stream(standard_input()?, STREAM)?),
             file => {
                 let path = file.clone().unwrap_or_else(|| default_dockerfile(folder));
-                let bytes = text::read(&path, Some(folder), limits.bound(&text::DOCKERFILE))?;
-                (display_name(&path, folder), Some(path), bytes)
+                let name = display_name(&path, folder);
+                let bytes = match text::open_stream(&path)? {
+                    Some(stream) => from_stream(stream, &name)?,
+                    None => text::read(&path, Some(folder), limits.bound(&text::DOCKERFILE))?,
+                };
+                (name, Some(path), bytes)
             }
         };
         let file = SourceFile::from_bytes(&name, &bytes)?;
@@ -196,7 +204,7 @@ impl BuildOptions {
         let arrived = match &from {
             None if !is_stream => {
                 check_context(context, limits)?;
-                return Ok((self.source(context, limits)?, None));
+                return Ok((self.source(context, world)?, None));
             }
             _ if self.file.is_some() && inside.is_none() => {
                 return Err(Diagnostic::error(
@@ -257,12 +265,22 @@ fn remote(context: &Path) -> Result<Option<Meaning>, Diagnostic> {
     Ok(None)
 }
 
+/// Standard input, of which nothing is kept in memory.
+fn standard_input() -> Result<File, Diagnostic> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from).map_err(refused)
+}
+
+fn refused(error: io::Error) -> Diagnostic {
+    Diagnostic::error(format!("can't read {STREAM}: {}", errno::describe(&error)))
+}
+
 /// All of standard input, in a file without a name.
 fn spooled(world: &World) -> Result<File, Failure> {
-    let refused = |error: io::Error| Diagnostic::error(format!("can't read {STREAM}: {}", errno::describe(&error)));
     let most = layer::Limits::of(world.store.limits()).size;
     let mut file = tempfile::tempfile_in(world.home().temporary()).map_err(refused)?;
-    let count = io::copy(&mut io::stdin().lock().take(most.saturating_add(1)), &mut file).map_err(refused)?;
+    let count = io::copy(&mut world.interrupt().reading(standard_input()?).take(most.saturating_add(1)), &mut file);
+    not_stopped(world)?;
+    let count = count.map_err(refused)?;
     if count > most {
         return Err(Diagnostic::error(format!("{STREAM} has more than {most} bytes, the limit for an archive"))
             .hint("set LAYERLAB_MAX_ARCHIVE_SIZE to a larger number of bytes to raise the limit")
@@ -270,6 +288,14 @@ fn spooled(world: &World) -> Result<File, Failure> {
     }
     file.rewind().map_err(refused)?;
     Ok(file)
+}
+
+/// That nobody has wished to stop while a stream was read.
+fn not_stopped(world: &World) -> Result<(), Failure> {
+    match world.interrupt().is_requested() {
+        true => Err(Failure::messages(Error::Interrupted.diagnostics_at(None))),
+        false => Ok(()),
+    }
 }
 
 fn default_dockerfile(folder: &Path) -> PathBuf {

@@ -46,7 +46,7 @@ enum GraphForm {
 impl Plan {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
         check_context(&self.context, world.store.limits())?;
-        let source = self.options.source(&self.context, world.store.limits())?;
+        let source = self.options.source(&self.context, world)?;
         let file = source.file.clone();
         let machine = Machine::new(world, source, self.options.options(&world.store)?, Control::of(world))
             .map_err(|error| located(&error, &file, None))?;

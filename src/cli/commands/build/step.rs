@@ -55,7 +55,7 @@ impl Step {
         let dockerfile = if is_empty {
             None
         } else {
-            let source = self.options.source(&folder, world.store.limits())?;
+            let source = self.options.source(&folder, world)?;
             Some((source.file, source.dockerfile))
         };
         let debugger = self.open(world, ui, &folder, dockerfile)?;
@@ -93,7 +93,6 @@ impl Step {
         folder: &Path,
         mut dockerfile: Option<(SourceFile, Option<PathBuf>)>,
     ) -> Result<Debugger, Failure> {
-        let limits = world.store.limits();
         let mut options = self.options.options(&world.store)?;
         options.arrival = Arrival::AtOnce;
         // A class need not be online: what has a stand-in is pulled where that is asked for.
@@ -120,7 +119,7 @@ impl Step {
                     return Err(Failure::status(1));
                 }
             }
-            let source = self.options.source(folder, limits)?;
+            let source = self.options.source(folder, world)?;
             dockerfile = Some((source.file, source.dockerfile));
         }
     }
