@@ -74,6 +74,8 @@ pub struct Machine {
     pub(super) watch: Stopwatch,
     is_announced: bool,
     told: RefCell<Told>,
+    /// What is to be told of how the context came.
+    brought: RefCell<Vec<EventKind>>,
     /// What is left of RUNs.
     pub(super) remover: Remover,
 }
@@ -106,6 +108,7 @@ impl Machine {
             watch: world.clock.stopwatch(),
             is_announced: false,
             told: RefCell::default(),
+            brought: RefCell::default(),
             remover: Remover::default(),
             world: world.clone(),
         };
@@ -131,6 +134,7 @@ impl Machine {
     /// Takes a context that is no folder.
     pub(crate) fn give_context(&mut self, context: RemoteContext) {
         self.inputs.give(context.snapshot);
+        self.brought = RefCell::new(context.brought);
     }
 
     /// Reads the context now, before a step needs it, and tells of it.
@@ -139,7 +143,9 @@ impl Machine {
     /// There is none, or it can't be read.
     pub(crate) fn load_context(&self, sink: &mut dyn FnMut(&Event)) -> Result<(), Error> {
         let loaded = self.inputs.context()?.event();
-        Reporter::of_build(self.watch, sink).tell(loaded);
+        let mut reporter = Reporter::of_build(self.watch, sink);
+        self.brought.take().into_iter().for_each(|event| reporter.tell(event));
+        reporter.tell(loaded);
         Ok(())
     }
 
@@ -318,6 +324,7 @@ impl Machine {
             steps: self.steps.len(),
             stages: self.steps.stages().len(),
         });
+        self.brought.take().into_iter().for_each(|event| reporter.tell(event));
         self.tell_caches(reporter);
         self.told.borrow_mut().tell_new(&self.source.file, &self.steps.plan.warnings, reporter);
         Ok(())

@@ -187,6 +187,16 @@ pub enum EventKind {
         /// Whether all of it came. Else it is still what an earlier build has downloaded.
         is_new: bool,
     },
+    /// A git repository was asked for.
+    RepositoryFetched {
+        /// Without a password.
+        repository: String,
+        commit: String,
+        /// Of its files, as a layer.
+        bytes: u64,
+        /// Whether they came. Else it is still the commit that an earlier build has fetched.
+        is_new: bool,
+    },
     /// FROM found its image.
     Resolved { image: String, digest: Option<Digest>, layers: usize, bytes: u64, stands_in_for: Option<String> },
     /// The cache has answered.

@@ -21,7 +21,7 @@ impl Noted {
         self.warnings.borrow_mut().push(warning);
     }
 
-    /// An image was pulled, or a file downloaded.
+    /// An image was pulled, a file downloaded, or a repository fetched.
     pub(crate) fn brought(&self, event: EventKind) {
         self.brought.borrow_mut().push(event);
     }

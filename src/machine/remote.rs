@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::actions::copy::{remote, repository};
 use super::actions::from::{Fetching, Search};
 use super::contexts::Meaning;
+use super::event::EventKind;
 use super::given::Given;
 use super::inputs::Inputs;
 use super::noted::Noted;
@@ -35,6 +36,8 @@ pub(crate) struct RemoteContext {
     pub(super) snapshot: Snapshot,
     /// The name of the Dockerfile in it, and its text.
     pub(crate) dockerfile: (String, Vec<u8>),
+    /// What is to be told of how it came.
+    pub(super) brought: Vec<EventKind>,
 }
 
 /// What has come.
@@ -60,14 +63,17 @@ pub(crate) fn bring(
     match from {
         Meaning::Repository(source) => {
             let (tree, _) = repository::files(source, Keep::Files, search, &inputs)?;
-            Ok(Arrived::Context(Box::new(RemoteContext::of(&world.store, &tree, dockerfile)?)))
+            let context = RemoteContext::of(&world.store, &tree, dockerfile)?;
+            Ok(Arrived::Context(Box::new(context)).told_of(&noted))
         }
         Meaning::Url(address) => {
             let node = remote::file(address, None, search, &inputs)?;
             match &node.kind {
                 Kind::File(content) => match &content.place {
                     Place::Blob { blob, .. } => {
-                        understand(world, world.store.open_blob(blob)?, Path::new(address.as_str()), dockerfile)
+                        let arrived =
+                            understand(world, world.store.open_blob(blob)?, Path::new(address.as_str()), dockerfile)?;
+                        Ok(arrived.told_of(&noted))
                     }
                     Place::Host(_) | Place::Seen(_) | Place::Bytes(_) | Place::Spool(_) => unreachable!("it is a blob"),
                 },
@@ -121,6 +127,16 @@ pub(crate) fn understand(
     Ok(Arrived::Dockerfile(bytes))
 }
 
+impl Arrived {
+    /// The same, with what is to be told of how it came.
+    fn told_of(mut self, noted: &Noted) -> Arrived {
+        if let Arrived::Context(context) = &mut self {
+            context.brought = noted.take_brought();
+        }
+        self
+    }
+}
+
 impl RemoteContext {
     fn of(store: &Store, tree: &Tree, dockerfile: Option<&Path>) -> Result<RemoteContext, Error> {
         let wanted: Vec<PathBuf> = match dockerfile {
@@ -146,7 +162,8 @@ impl RemoteContext {
                 break;
             }
         }
-        Ok(RemoteContext { snapshot: Snapshot::of_tree(tree, &ignored.0, &ignored.1)?, dockerfile })
+        let snapshot = Snapshot::of_tree(tree, &ignored.0, &ignored.1)?;
+        Ok(RemoteContext { snapshot, dockerfile, brought: Vec::new() })
     }
 }
 

@@ -9,8 +9,10 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{debugger, layers, sharing, units, warning};
+use super::{debugger, layers, origin, sharing, units, warning};
 use crate::machine::{Decision, Event, EventKind};
+use crate::oci::Digest;
+use crate::registry::Stage;
 use crate::shown::line;
 
 /// Writes the classic transcript.
@@ -36,9 +38,11 @@ fn downloaded(url: &str, bytes: u64, is_new: bool) -> String {
     format!("{what} {}  {}", line(url), units::size(bytes))
 }
 
-/// That a built-in image takes the place of another.
-fn stood_in(name: &str, image: &str) -> String {
-    format!("{} is not in the store: the built-in {} is used instead", line(name), line(image))
+/// What came of an image.
+fn pulled(out: &mut Screen<'_>, image: &str, repository: &str, layers: &[(Digest, Stage)]) -> io::Result<()> {
+    let tag = image.rsplit([':', '@']).next().unwrap_or_default();
+    put(out, "", &line(&format!("{tag}: Pulling from {repository}")))?;
+    layers.iter().try_for_each(|(layer, stage)| writeln!(out, "{}: {}", layer.short(), layers::words(stage)))
 }
 
 impl View for Classic {
@@ -57,19 +61,19 @@ impl View for Classic {
                 put(out, &format!("Step {}/{} : ", step.number, step.total), &line(&step.instruction))
             }
             EventKind::Pulled { image, repository, digest, layers } => {
-                let tag = image.rsplit([':', '@']).next().unwrap_or_default();
-                put(out, "", &line(&format!("{tag}: Pulling from {repository}")))?;
-                for (layer, stage) in &**layers {
-                    writeln!(out, "{}: {}", layer.short(), layers::words(stage))?;
-                }
+                pulled(out, image, repository, layers)?;
                 put(out, "", &line(&format!("Digest: {digest}")))?;
                 put(out, "", &line(&format!("Status: Downloaded newer image for {image}")))
             }
-            EventKind::NamedContext { name, stands_for } => {
-                put(out, "", &format!("`{}` stands for {}", line(name), line(stands_for)))
-            }
+            EventKind::NamedContext { name, stands_for } => put(out, "", &origin::named(name, stands_for)),
             EventKind::Downloaded { url, bytes, is_new, .. } => put(out, "", &downloaded(url, *bytes, *is_new)),
-            EventKind::Resolved { stands_in_for: Some(name), image, .. } => put(out, "", &stood_in(name, image)),
+            EventKind::RepositoryFetched { repository, commit, bytes, is_new } => {
+                let what = if *is_new { "Fetching" } else { "Not changed:" };
+                put(out, "", &format!("{what} {}", origin::repository(repository, commit, *bytes)))
+            }
+            EventKind::Resolved { stands_in_for: Some(name), image, .. } => {
+                put(out, "", &origin::stood_in(name, image))
+            }
             EventKind::Resolved { stands_in_for: None, .. } => Ok(()),
             EventKind::Decided { decision: Decision::Hit { build, .. } } => match &build.imported_from {
                 None => writeln!(out, " ---> Using cache"),

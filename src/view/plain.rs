@@ -6,9 +6,9 @@ use super::program::Program;
 use super::screen::Screen;
 use super::showing::View;
 use super::transcript::put;
-use super::{sharing, units, warning};
+use super::{origin, sharing, units, warning};
 use crate::machine::{BuildName, Decision, Done, Event, EventKind, Stream};
-use crate::oci::Digest;
+use crate::oci::{Digest, Layer};
 use crate::shown::line;
 
 /// How much of a line waits for its end, so that the two streams do not mix within a line. A longer one is written in
@@ -82,6 +82,11 @@ fn say(out: &mut Screen<'_>, number: usize, verb: &str, text: &str) -> io::Resul
     put(out, &format!("#{number} {verb} "), text)
 }
 
+/// A line of a step that is a sentence.
+fn note(out: &mut Screen<'_>, number: usize, text: &str) -> io::Result<()> {
+    put(out, &format!("#{number} "), text)
+}
+
 /// What FROM has found, and what that stands in for.
 fn resolved(
     out: &mut Screen<'_>,
@@ -90,19 +95,25 @@ fn resolved(
     layers: usize,
     stands_in_for: Option<&str>,
 ) -> io::Result<()> {
-    let image = line(image);
     if let Some(name) = stands_in_for {
-        let text = format!("{} is not in the store: the built-in {image} is used instead", line(name));
-        put(out, &format!("#{number} "), &text)?;
+        note(out, number, &origin::stood_in(name, image))?;
     }
+    let image = line(image);
     let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
     say(out, number, "resolved", &format!("{image}{digest}, {}", units::count(layers as u64, "layer")))
 }
 
-/// That the file of a URL came, or is what it was.
-fn downloaded(url: &str, digest: &Digest, bytes: u64, is_new: bool) -> String {
-    let what = if is_new { "downloaded" } else { "not changed:" };
-    format!("{what} {}@{digest}, {}", line(url), units::size(bytes))
+/// That a step has run, and which layer it left.
+fn done(out: &mut Screen<'_>, number: usize, layer: Option<&Layer>, milliseconds: u64) -> io::Result<()> {
+    if let Some(layer) = layer {
+        writeln!(out, "#{number} layer {} {}", layer.diff_id, units::size(layer.descriptor.size))?;
+    }
+    writeln!(out, "#{number} DONE {}", units::time(milliseconds))
+}
+
+/// What became of something that may be what it was.
+fn verb(is_new: bool, verb: &'static str) -> &'static str {
+    if is_new { verb } else { "not changed:" }
 }
 
 impl View for Plain {
@@ -128,11 +139,13 @@ impl View for Plain {
                 let layers = units::count(layers.len() as u64, "layer");
                 say(out, number, "pulled", &format!("{}@{digest}, {layers}", line(image)))
             }
-            EventKind::NamedContext { name, stands_for } => {
-                put(out, &format!("#{number} "), &format!("`{}` stands for {}", line(name), line(stands_for)))
-            }
+            EventKind::NamedContext { name, stands_for } => note(out, number, &origin::named(name, stands_for)),
             EventKind::Downloaded { url, digest, bytes, is_new } => {
-                put(out, &format!("#{number} "), &downloaded(url, digest, *bytes, *is_new))
+                let text = format!("{}@{digest}, {}", line(url), units::size(*bytes));
+                say(out, number, verb(*is_new, "downloaded"), &text)
+            }
+            EventKind::RepositoryFetched { repository, commit, bytes, is_new } => {
+                say(out, number, verb(*is_new, "fetched"), &origin::repository(repository, commit, *bytes))
             }
             EventKind::Resolved { image, digest, layers, stands_in_for, .. } => {
                 resolved(out, number, (image, *digest), *layers, stands_in_for.as_deref())
@@ -151,10 +164,7 @@ impl View for Plain {
             EventKind::ContainerEnded { .. } => self.end_output(number, out),
             EventKind::Committed { outcome: Done::Cached, .. } => writeln!(out, "#{number} CACHED"),
             EventKind::Committed { outcome: Done::Ran, layer, milliseconds, .. } => {
-                if let Some(layer) = layer {
-                    writeln!(out, "#{number} layer {} {}", layer.diff_id, units::size(layer.descriptor.size))?;
-                }
-                writeln!(out, "#{number} DONE {}", units::time(*milliseconds))
+                done(out, number, layer.as_ref(), *milliseconds)
             }
             // Why it failed is told by whoever builds, once and with its place.
             EventKind::StepFailed { .. } => {

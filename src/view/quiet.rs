@@ -49,6 +49,7 @@ impl View for Quiet {
             | EventKind::Pulled { .. }
             | EventKind::NamedContext { .. }
             | EventKind::Downloaded { .. }
+            | EventKind::RepositoryFetched { .. }
             | EventKind::Resolved { .. }
             | EventKind::Decided { .. }
             | EventKind::LayerFetched { .. }

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::showing::View;
 use super::tail::Tail;
 use super::transcript::put;
-use super::{Scene, frame, sharing, units, warning};
+use super::{Scene, frame, origin, sharing, units, warning};
 use crate::machine::{Decision, Done, Event, EventKind, StepLabel};
 use crate::shown::line;
 
@@ -92,16 +92,6 @@ fn downloaded(url: &str, bytes: u64, is_new: bool) -> String {
     format!("{what} {}: {}", line(url), units::size(bytes))
 }
 
-/// That a name stands for something.
-fn named(name: &str, stands_for: &str) -> String {
-    format!("`{}` stands for {}", line(name), line(stands_for))
-}
-
-/// That a built-in image takes the place of another.
-fn stood_in(name: &str, image: &str) -> String {
-    format!("{} is not in the store: the built-in {} is used instead", line(name), line(image))
-}
-
 impl View for Tty {
     fn event(&mut self, event: &Event, out: &mut Screen<'_>) -> io::Result<()> {
         match &event.kind {
@@ -129,9 +119,15 @@ impl View for Tty {
             EventKind::Pulled { image, layers, .. } => {
                 lasting(&format!("pulled {}: {}", line(image), units::count(layers.len() as u64, "layer")), out)
             }
-            EventKind::NamedContext { name, stands_for } => lasting(&named(name, stands_for), out),
+            EventKind::NamedContext { name, stands_for } => lasting(&origin::named(name, stands_for), out),
             EventKind::Downloaded { url, bytes, is_new, .. } => lasting(&downloaded(url, *bytes, *is_new), out),
-            EventKind::Resolved { image, stands_in_for: Some(name), .. } => lasting(&stood_in(name, image), out),
+            EventKind::RepositoryFetched { repository, commit, bytes, is_new } => {
+                let what = if *is_new { "fetched" } else { "not changed:" };
+                lasting(&format!("{what} {}", origin::repository(repository, commit, *bytes)), out)
+            }
+            EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
+                lasting(&origin::stood_in(name, image), out)
+            }
             EventKind::Output { stream, bytes } => {
                 self.tail.take(*stream, bytes);
                 out.set_tail(|| self.tail.last(frame::MOST_LINES));

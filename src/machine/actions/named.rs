@@ -82,9 +82,14 @@ fn image(name: &str, meaning: &Meaning, search: Search<'_>) -> Result<Reference,
     let found = match wanted {
         LayoutImage::Tag(tag) => match take(Some(tag)) {
             // Many write the whole name in the place of the tag. One without a tag is `latest` to us, which says nothing.
-            Err(archive::Error::Invalid { .. }) if tag != "latest" => {
+            Err(error @ archive::Error::NoImage { .. }) if tag != "latest" => {
                 let all = take(None)?.into_iter();
-                all.filter(|image| image.names.iter().any(|name| name.tag() == Some(tag))).collect()
+                let named = all.filter(|image| image.names.iter().any(|name| name.tag() == Some(tag)));
+                let named: Vec<_> = named.collect();
+                if named.is_empty() {
+                    return Err(error.into());
+                }
+                named
             }
             found => found?,
         },

@@ -40,7 +40,7 @@ use super::program::Program;
 use super::screen::{Screen, Width};
 use super::sgr::Colours;
 use super::showing::View;
-use super::{sharing, units, warning};
+use super::{origin, sharing, units, warning};
 use crate::debugger::Tense;
 use crate::machine::{Decision, Event, EventKind, Stream};
 use crate::registry::Stage;
@@ -107,22 +107,20 @@ impl View for Blocks {
                 write!(out, "{}", layout.row("pull", &text))
             }
             EventKind::NamedContext { name, stands_for } => {
-                write!(out, "{}", layout.row("context", &format!("`{name}` stands for {stands_for}")))
+                write!(out, "{}", layout.row("context", &origin::named(name, stands_for)))
             }
             EventKind::Downloaded { url, bytes, is_new, .. } => {
                 let what = if *is_new { "came from the server" } else { "has not changed" };
                 write!(out, "{}", layout.row("download", &format!("{url}: {what}, {}", units::size(*bytes))))
             }
+            EventKind::RepositoryFetched { repository, commit, bytes, is_new } => {
+                let what = if *is_new { "came from the server" } else { "has not changed" };
+                let text = format!("{}: {what}", origin::repository(repository, commit, *bytes));
+                write!(out, "{}", layout.row("fetch", &text))
+            }
             EventKind::Resolved { image, digest, layers, bytes, stands_in_for } => {
                 if let Some(name) = stands_in_for {
-                    write!(
-                        out,
-                        "{}",
-                        layout.row(
-                            "stand-in",
-                            &format!("{name} is not in the store: the built-in {image} is used instead")
-                        )
-                    )?;
+                    write!(out, "{}", layout.row("stand-in", &origin::stood_in(name, image)))?;
                 }
                 let digest =
                     digest.map(|digest| format!("  {}", reasons::shorten(&digest.to_string()))).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::container::{Operation, Plan};
 use crate::debugger::credentials_of_decision;
 use crate::hidden::{Hidden, Mask, is_credential};
 use crate::machine::{Decision, Event, EventKind, StepLabel, Warning};
-use crate::view::{sharing, units};
+use crate::view::{origin, sharing, units};
 
 /// How much of all steps' output is kept, and how much of a step's at least and at most.
 const MOST_OUTPUT: usize = 192 << 10;
@@ -124,14 +124,18 @@ impl Notes {
                 self.remark(event, format!("pulled {image}, {layers}: {digest}"));
             }
             EventKind::NamedContext { name, stands_for } => {
-                self.remark(event, format!("`{name}` stands for {stands_for}"));
+                self.remark(event, origin::named(name, stands_for));
             }
             EventKind::Downloaded { url, bytes, is_new: true, .. } => {
                 self.remark(event, format!("downloaded {url}, {}", units::size(*bytes)));
             }
             EventKind::Downloaded { url, is_new: false, .. } => self.remark(event, format!("{url} has not changed")),
+            EventKind::RepositoryFetched { repository, commit, bytes, is_new } => {
+                let what = if *is_new { "fetched" } else { "not changed:" };
+                self.remark(event, format!("{what} {}", origin::repository(repository, commit, *bytes)));
+            }
             EventKind::Resolved { image, stands_in_for: Some(name), .. } => {
-                self.remark(event, format!("{name} is not in the store: the built-in {image} is used instead"));
+                self.remark(event, origin::stood_in(name, image));
             }
             EventKind::Resolved { stands_in_for: None, .. }
             | EventKind::Warning(_)

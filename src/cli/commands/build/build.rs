@@ -88,15 +88,15 @@ impl Build {
         let at_miss = if self.fail_on_miss { AtMiss::Fail } else { AtMiss::Execute };
         let sharings = self.sharing.all()?;
         let options = Options { at_miss, ..self.options.options(&world.store)? };
+        let progress = self.progress()?;
+        let mut view = progress.view(ui.palette);
+        let mut screen = ui.out().with_live(world.meter());
         let (source, remote) = self.options.open(&self.context, world, &options)?;
         let has_context = source.context.is_some();
         let file = source.file.clone();
         let mut machine =
             Machine::new(world, source, options, Control::of(world)).map_err(|error| located(&error, &file, None))?;
         remote.into_iter().for_each(|context| machine.give_context(context));
-        let progress = self.progress()?;
-        let mut view = progress.view(ui.palette);
-        let mut screen = ui.out().with_live(world.meter());
         let mut broken: Option<io::Error> = None;
         let mut notes = Notes::default();
         let mut sink = |event: &Event| {

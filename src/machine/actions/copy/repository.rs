@@ -20,6 +20,7 @@ use crate::dockerfile::rules;
 use crate::git::{self, Keep, Login, Source, Submodules, Visit};
 use crate::machine::Error;
 use crate::machine::actions::from::{Fetching, Search};
+use crate::machine::event::EventKind;
 use crate::machine::inputs::Inputs;
 use crate::oci::{Descriptor, DiffId, Layer, media_type};
 use crate::registry::When;
@@ -131,14 +132,17 @@ fn current(source: &Source, keep: Keep, name: &str, search: Search<'_>) -> Resul
         let verb = if kept.is_some() { "asked" } else { "fetched" };
         return Err(Error::NotAsked { because: format!("`{source}` would first have to be {verb}") });
     }
-    let found = match (ask(source, keep, name, kept.as_ref(), search), kept) {
+    let found = match (ask(source, keep, name, kept.as_ref(), search), &kept) {
         (Err(Error::Repository(error)), Some(kept))
-            if when == When::Newer && error.is_offline() && is_expected(source, &kept) =>
+            if when == When::Newer && error.is_offline() && is_expected(source, kept) =>
         {
-            kept
+            kept.clone()
         }
         (found, _) => found?,
     };
+    let is_new = kept.is_none_or(|kept| kept.digest != found.digest || commit(&kept) != commit(&found));
+    let (repository, commit, bytes) = (source.to_string(), commit(&found).to_owned(), found.bytes);
+    search.noted.brought(EventKind::RepositoryFetched { repository, commit, bytes, is_new });
     // Written again where nothing has changed: its time says when it was last used.
     downloads.put(&found)?;
     Ok(found)
