@@ -7,9 +7,9 @@ use std::path::{Component, Path, PathBuf};
 
 use super::error::Error;
 use crate::diagnostic::closest;
-use crate::document::{self, Links};
-use crate::lesson::{About, HUB, LESSON, PAGE, Page, Room};
+use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, folder_of, pages_in, read_text};
 use crate::limits::Limits;
+use crate::source::SourceFile;
 
 /// A file of a lesson that is built in: its path, whether it is a program, its bytes.
 type Entry = (&'static str, bool, &'static [u8]);
@@ -57,7 +57,8 @@ impl Catalogue {
     pub(crate) fn built_in() -> Result<Catalogue, Error> {
         let lessons = BUILT_IN.iter().map(|(name, files)| {
             let text = files.iter().find(|(path, ..)| *path == LESSON).map_or(&[][..], |(.., bytes)| bytes);
-            Lesson::read(name, &format!("{name}/{LESSON}"), text, Source::BuiltIn(files))
+            let text = SourceFile::from_bytes(format!("{name}/{LESSON}"), text).map_err(ReadError::from)?;
+            Lesson::read(name, &text, Source::BuiltIn(files))
         });
         Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
     }
@@ -67,25 +68,7 @@ impl Catalogue {
     /// # Errors
     /// The folder can't be read, or has no lesson; a page with a mistake in it.
     pub(crate) fn of_folder(folder: &Path, limits: &Limits) -> Result<Catalogue, Error> {
-        let entries = std::fs::read_dir(folder).map_err(Error::io("read", folder))?;
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(Error::io("read", folder))?.path();
-            if path.join(LESSON).is_file() {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        if paths.is_empty() {
-            return Err(Error::NoLessons(folder.to_owned()));
-        }
-        let lessons = paths.into_iter().map(|path| {
-            let file = path.join(LESSON);
-            let text = document::read(&file, limits.bound(&PAGE), Links::Follow)?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let absolute = path.canonicalize().map_err(Error::io("find", &path))?;
-            Lesson::read(&name, &file.display().to_string(), &text, Source::Folder(absolute))
-        });
+        let lessons = pages_in(folder)?.into_iter().map(|page| Lesson::of_page(&page, limits));
         Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
     }
 
@@ -115,9 +98,19 @@ impl Catalogue {
 }
 
 impl Lesson {
-    fn read(name: &str, page: &str, text: &[u8], source: Source) -> Result<Lesson, Error> {
-        let text = std::str::from_utf8(text).map_err(|_| Error::NotText(page.to_owned()))?;
-        let page = Page::parse(page, text)?;
+    /// The lesson that a page is, with the files of its folder.
+    ///
+    /// # Errors
+    /// It can't be read; a page with a mistake in it.
+    pub(crate) fn of_page(page: &Path, limits: &Limits) -> Result<Lesson, Error> {
+        let text = read_text(page, limits)?;
+        let folder = folder_of(page).canonicalize().map_err(Error::io("find", folder_of(page)))?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Lesson::read(&name, &text, Source::Folder(folder))
+    }
+
+    fn read(name: &str, text: &SourceFile, source: Source) -> Result<Lesson, Error> {
+        let page = Page::parse(&text.name, &text.text)?;
         let title = page.title().unwrap_or(name).to_owned();
         let about = About::find(&page)?;
         Ok(Lesson { name: name.to_owned(), title, about, page, source })

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Explained;
-use crate::lesson::{Mistake, RoomError};
+use crate::lesson::{Mistake, ReadError, RoomError};
 use crate::{document, errno, layer, shown, store};
 
 /// Why somebody can't learn.
@@ -15,6 +15,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Page(#[from] Mistake),
     #[error(transparent)]
+    Reading(#[from] ReadError),
+    #[error(transparent)]
     Room(#[from] RoomError),
     #[error(transparent)]
     Document(#[from] document::Error),
@@ -24,10 +26,6 @@ pub(crate) enum Error {
     Layer(#[from] layer::Error),
     #[error("commit {commit} has a file `{}`: its name can't be shown", shown::line(path))]
     NoName { commit: String, path: String },
-    #[error("`{0}` is not UTF-8 text")]
-    NotText(String),
-    #[error("there is no lesson in `{}`", .0.display())]
-    NoLessons(PathBuf),
     #[error("there is no lesson `{wanted}`")]
     NoSuchLesson { wanted: String, meant: Option<String> },
     #[error("`{}` is damaged: {source}", path.display())]
@@ -50,14 +48,13 @@ impl Explained for Error {
         match self {
             Error::Io { source, .. } => errno::hint(source),
             Error::Page(mistake) => mistake.hint(),
+            Error::Reading(error) => error.hint(),
             Error::Room(error) => error.hint(),
             Error::Document(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::NoName { .. } => Some("the pack needs names without control characters, in UTF-8".to_owned()),
             Error::NotEmpty(_) => Some("name a new folder, or an empty one: the lesson's files go there".to_owned()),
-            Error::NotText(_) => Some("save it as UTF-8".to_owned()),
-            Error::NoLessons(_) => Some("a lesson is a folder `NN-name` with a file `lesson.md` in it".to_owned()),
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
             Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
             Error::Damaged { .. } => {

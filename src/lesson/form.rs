@@ -7,7 +7,7 @@ use super::about::About;
 use super::finding::{Finding, Subject};
 use super::kind::BlockKind;
 use super::page::{Block, Page};
-use super::question::{Answer, Question};
+use super::question::{self, Answer, Question};
 use super::script::{self, FileName};
 use super::task::Task;
 use super::{LESSON, PAGE, folder_of};
@@ -149,8 +149,7 @@ fn misplaced(page: &Page) -> Vec<Finding> {
 /// Wrong answers without an explanation.
 fn unexplained(page: &Page, number: usize, question: &Question) -> Vec<Finding> {
     let block = &page.blocks[number];
-    let places =
-        block.lines.iter().enumerate().filter(|(_, line)| ["( ) ", "(x) "].iter().any(|mark| line.starts_with(mark)));
+    let places = block.lines.iter().enumerate().filter(|(_, line)| question::answer(line).is_some());
     let is_bare = |answer: &Answer| !answer.is_right && answer.explanation.is_empty();
     let finding = |(answer, (place, _)): (&Answer, (usize, &String))| {
         let message = format!("nothing is said to who chooses this: {}", limited(&answer.text));

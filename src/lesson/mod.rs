@@ -1,6 +1,7 @@
 //! Lessons and tutorials: Markdown whose command lines are run, so that what a page shows is what happens.
 //!
 //! ```text
+//! reading.rs  the pages of a folder, and their texts
 //! page.rs     a Markdown text → its fenced blocks; kind.rs: what each of them means
 //! script.rs   blocks → acts: files to write, changes to make, commands to run
 //! session.rs  commands with what they print; unfinished.rs: whether a command is whole
@@ -35,6 +36,7 @@ mod kind;
 mod page;
 mod proving;
 mod question;
+mod reading;
 mod replay;
 mod room;
 mod sample;
@@ -58,6 +60,7 @@ pub(crate) use kind::BlockKind;
 pub(crate) use page::{Block, Mistake, Page};
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
+pub(crate) use reading::{Error as ReadError, pages_in, read_text};
 pub(crate) use replay::{Error, Options, Purpose, Replay, replay};
 pub(crate) use room::{Error as RoomError, HUB, Room};
 pub(crate) use sample::write as write_sample;

@@ -32,8 +32,7 @@ impl Question {
         let mut text = String::new();
         let mut answers: Vec<Answer> = Vec::new();
         for line in block.lines.iter().take_while(|line| !line.starts_with("$ ")) {
-            let mark = MARKS.iter().find_map(|(mark, is_right)| Some((line.strip_prefix(mark)?, *is_right)));
-            match (mark, answers.last_mut()) {
+            match (answer(line), answers.last_mut()) {
                 (Some((text, is_right)), _) => {
                     answers.push(Answer { text: text.trim().to_owned(), is_right, explanation: String::new() });
                 }
@@ -60,6 +59,11 @@ impl Question {
     pub(crate) fn right(&self) -> usize {
         self.answers.iter().position(|answer| answer.is_right).map_or(0, |place| place + 1)
     }
+}
+
+/// The text of the answer that a line begins, and whether it is the right one.
+pub(super) fn answer(line: &str) -> Option<(&str, bool)> {
+    MARKS.iter().find_map(|(mark, is_right)| Some((line.strip_prefix(mark)?, *is_right)))
 }
 
 /// Adds a line to a text, which does not begin with an empty one.

@@ -312,11 +312,24 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     // Of a lesson the folder is looked at as well: which of its files an image would get.
-    ("lesson", &["context", "diagnostic", "document", "errno", "limits", "progress", "shown", "tree"]),
+    ("lesson", &["context", "diagnostic", "document", "errno", "limits", "progress", "shown", "source", "tree"]),
     // A pack that comes from a repository is a tree of the store, which it writes.
     (
         "learning",
-        &["diagnostic", "document", "errno", "layer", "lesson", "limits", "oci", "progress", "shown", "store", "tree"],
+        &[
+            "diagnostic",
+            "document",
+            "errno",
+            "layer",
+            "lesson",
+            "limits",
+            "oci",
+            "progress",
+            "shown",
+            "source",
+            "store",
+            "tree",
+        ],
     ),
     (
         "view",

@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::packs::Places;
-use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
@@ -73,6 +72,6 @@ impl Check {
 
 /// Reads the page of a lesson; a text that can't be read as one is a finding.
 fn read(path: &Path, limits: &Limits) -> Result<Result<Page, Mistake>, Failure> {
-    let source = reading::text(path, limits)?;
+    let source = lesson::read_text(path, limits)?;
     Ok(Page::parse(&source.name, &source.text))
 }

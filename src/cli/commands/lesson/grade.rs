@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
@@ -56,7 +55,7 @@ impl Grade {
         let limits = preferences()?.limits;
         let lesson = self.lesson.clone().unwrap_or_else(|| LESSON.into());
         let path = if lesson.is_dir() { lesson.join(LESSON) } else { lesson };
-        let source = reading::text(&path, &limits)?;
+        let source = lesson::read_text(&path, &limits)?;
         let page = Page::parse(&source.name, &source.text)?;
         let home = match home {
             Some(home) => home.to_owned(),

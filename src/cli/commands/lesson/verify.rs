@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
@@ -89,6 +88,6 @@ impl Verify {
 
 /// Reads a page.
 fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
-    let source = reading::text(path, limits)?;
+    let source = lesson::read_text(path, limits)?;
     Ok(Page::parse(&source.name, &source.text)?)
 }
