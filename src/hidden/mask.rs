@@ -29,13 +29,15 @@ const SHORTEST_LINE: usize = 8;
 pub(crate) struct Mask(Option<Arc<Automaton>>);
 
 impl Mask {
-    /// A mask of these secrets, without the blanks around them.
+    /// A mask of these secrets, without the blanks around them; also as they are written between quotes, and on one line.
     pub(crate) fn of<'s>(secrets: impl IntoIterator<Item = &'s Hidden>) -> Mask {
         let mut automaton = Automaton::default();
         for secret in secrets {
             let whole = secret.reveal().trim_ascii();
-            if whole.len() >= SHORTEST {
-                automaton.add(whole);
+            for form in [whole, &quoted(whole), &on_one_line(whole)] {
+                if form.len() >= SHORTEST {
+                    automaton.add(form);
+                }
             }
             let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
             lines.filter(|line| line.len() >= SHORTEST_LINE).for_each(|line| automaton.add(line));
@@ -57,6 +59,19 @@ impl Mask {
         }
         Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
     }
+}
+
+/// A text between quotes.
+fn quoted(text: &[u8]) -> Vec<u8> {
+    let escaped =
+        text.iter().flat_map(|byte| [b'\\', *byte].into_iter().skip(usize::from(!matches!(byte, b'"' | b'\\'))));
+    escaped.collect()
+}
+
+/// A text with one blank where it has several, or the end of a line.
+fn on_one_line(text: &[u8]) -> Vec<u8> {
+    let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(&b' ')
 }
 
 /// A stream of bytes that is masked as it comes.
@@ -249,6 +264,13 @@ mod tests {
         // A longer one that does not come after all.
         assert_eq!(masked(&["xyxyxyz!", "yxyx"], "xyxyxyxyz xyxyxyz!"), "x•••yz •••");
         assert_eq!(masked(&["fühl", "ühlung"], "ein Gefühlung, gefüh"), "ein Ge•••, gefüh");
+    }
+
+    #[test]
+    fn a_secret_is_known_between_quotes_and_on_one_line() {
+        let secrets = ["sword\"fi\\sh", "two  blanks\nand a line"];
+        assert_eq!(masked(&secrets, r#"LABEL a="sword\"fi\\sh" b"#), r#"LABEL a="•••" b"#);
+        assert_eq!(masked(&secrets, "ENV A=two blanks and a line, B"), "ENV A=•••, B");
     }
 
     #[test]

@@ -143,7 +143,12 @@ pub(crate) fn ranges(numbers: &[usize]) -> Vec<String> {
 
 /// `2 hits, 1 miss`.
 pub(crate) fn hits_and_misses(hits: usize, misses: usize) -> String {
-    format!("{}, {misses} miss{}", count(hits as u64, "hit"), if misses == 1 { "" } else { "es" })
+    format!("{}, {}", count(hits as u64, "hit"), self::misses(misses))
+}
+
+/// `4 misses`.
+pub(crate) fn misses(misses: usize) -> String {
+    format!("{misses} miss{}", if misses == 1 { "" } else { "es" })
 }
 
 #[cfg(test)]

@@ -169,6 +169,7 @@ fn a_report_shows_one_state_after_another() {
     // On paper there is all of it, opened.
     reader.browser.looks(794, "dark", "print");
     reader.sees(1..=3);
+    reader.picture("paper.png");
     assert_eq!(
         reader.value("document.querySelector('.setup li').checkVisibility({contentVisibilityAuto: true})"),
         true
@@ -177,6 +178,38 @@ fn a_report_shows_one_state_after_another() {
     reader.has_loaded_only(&[&built, &failed, &format!("{built}#step-7"), "about:blank"]);
     // The page may not ask anybody for anything.
     assert_eq!(reader.value("fetch('data:,x').then(() => 'asked', () => 'refused')"), "refused");
+}
+
+#[test]
+fn a_report_says_where_steps_are_left_out() {
+    let Some(mut reader) = Reader::begin() else { return };
+    let place = Place::new("//- many/\n");
+    let labels: String = (3..=600).map(|number| format!("LABEL step{number}=x\n")).collect();
+    place.write("many/Dockerfile", &format!("FROM layerlab/base\nRUN echo 1 > /one\n{labels}"));
+    let many = report(&place, "many");
+    reader.browser.looks(360, "dark", "");
+    reader.browser.opens(&many);
+    let where_ = "document.getElementById('where').textContent";
+    assert_eq!(reader.value(where_), "1 of 600");
+    reader.value("document.getElementById('at').focus()");
+    reader.browser.types_key("End", 35);
+    assert_eq!(reader.value(where_), "600 of 600");
+    reader.browser.types_key("ArrowLeft", 37);
+    let before_last = reader.value(where_);
+    assert_ne!(before_last, "599 of 600");
+    // Between the two, where all are below one another, and in the timeline.
+    let gaps = "[...document.querySelectorAll('.gap')].filter(one => one.checkVisibility()).map(one => one.innerText.split(':')[0]).join()";
+    let (before_last, _) = before_last.as_str().unwrap().split_once(' ').unwrap();
+    let left_out = format!("Steps {}–599 left out", before_last.parse::<usize>().unwrap() + 1);
+    assert_eq!(reader.value(gaps), left_out.as_str());
+    reader.value(
+        "document.getElementById('all').click(), document.querySelector('.gap').scrollIntoView({block: 'center'})",
+    );
+    reader.picture("left-out.png");
+    assert_eq!(reader.value(gaps), format!("{left_out},{left_out}").as_str());
+    let height = "document.querySelector('.timeline .gap').getBoundingClientRect().height";
+    assert_eq!(reader.value(&format!("{height} < 100")), true, "it has the whole width");
+    reader.has_loaded_only(&[&many, "about:blank"]);
 }
 
 #[test]

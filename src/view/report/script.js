@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const steps = [...document.querySelectorAll("article.step")];
+  const parts = document.getElementById("steps");
   const slider = document.getElementById("slider");
   const at = document.getElementById("at");
   const where = document.getElementById("where");
@@ -31,6 +32,8 @@
     back.disabled = shown === 0;
     forward.disabled = shown === steps.length - 1;
     all.setAttribute("aria-pressed", String(isWhole));
+    // What is left out between steps is said where steps are below one another.
+    parts.classList.toggle("one", !isWhole);
   };
 
   const show = (index) => {

@@ -7,7 +7,7 @@ use super::page::section;
 use super::verdict::{Kind, Verdict};
 use crate::debugger::Reviewed;
 use crate::view::html::{Attributes, Html};
-use crate::view::units::{hits_and_misses, size, time};
+use crate::view::units::{count, misses, size, time};
 
 /// The most characters of an instruction in a row.
 const INSTRUCTION: usize = 100;
@@ -22,8 +22,9 @@ impl Report<'_> {
             );
             let (shown, all) = (self.shown().count(), self.review.steps.len());
             if shown < all {
+                let failed = self.failed().map_or("", |_| "the one that failed, ");
                 let text = format!(
-                    "{shown} of {all} steps are shown: the one that failed, the first, the last, those with the largest layers, then what was carried out \
+                    "{shown} of {all} steps are shown: {failed}the first, the last, those with the largest layers, then what was carried out \
                      before what came from the cache."
                 );
                 html.leaf("p", &[("class", "about")], &text);
@@ -90,24 +91,27 @@ impl Report<'_> {
         });
     }
 
-    /// `steps 5–41 left out: 20 hits, 17 misses, 3.2 s, layers of 1.2 MB`; `None` where nothing is.
+    /// `Steps 5–41 left out: 20 hits, 17 misses, 3.2 s, layers of 1.2 MB`; `None` where nothing is.
     pub(super) fn left_out(&self, before: usize, after: usize) -> Option<String> {
-        let numbers = match (before + 1, after - 1) {
+        let steps = match (before + 1, after - 1) {
             (first, last) if first > last => return None,
-            (first, last) if first == last => format!("step {first}"),
-            (first, last) => format!("steps {first}–{last}"),
+            (first, last) if first == last => format!("Step {first}"),
+            (first, last) => format!("Steps {first}–{last}"),
         };
         let inside = before..after - 1;
         let of = |kind: Kind| self.verdicts[inside.clone()].iter().filter(|verdict| verdict.kind == kind).count();
-        let spent: u64 = inside.clone().filter_map(|index| self.spent(index + 1)).map(|spent| spent.milliseconds).sum();
-        let layers: u64 = self.review.steps[inside.clone()].iter().filter_map(bytes).sum();
-        let mut text = format!("{numbers} left out: {}", hits_and_misses(of(Kind::Hit), of(Kind::Miss)));
-        for (number, what) in [(of(Kind::Base), "base"), (of(Kind::NotReached), "not reached")] {
-            if number > 0 {
-                text += &format!(", {number} {what}");
-            }
-        }
-        Some(text + &format!(", {}, layers of {}", time(spent), size(layers)))
+        let spent = inside.clone().filter_map(|index| self.spent(index + 1)).map(|spent| spent.milliseconds).sum();
+        let layers = self.review.steps[inside.clone()].iter().filter_map(bytes).sum();
+        let facts = [
+            (of(Kind::Base) as u64, format!("{} base", of(Kind::Base))),
+            (of(Kind::Hit) as u64, count(of(Kind::Hit) as u64, "hit")),
+            (of(Kind::Miss) as u64, misses(of(Kind::Miss))),
+            (of(Kind::NotReached) as u64, format!("{} not reached", of(Kind::NotReached))),
+            (spent, time(spent)),
+            (layers, format!("layers of {}", size(layers))),
+        ];
+        let facts: Vec<String> = facts.into_iter().filter(|(number, _)| *number > 0).map(|(_, fact)| fact).collect();
+        Some(format!("{steps} left out: {}", facts.join(", ")))
     }
 
     fn row(&self, html: &mut Html, (step, verdict): (&Reviewed, &Verdict), whole: u64, largest: u64) {
