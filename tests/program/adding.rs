@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Role, filter};
+use crate::harness::{Place, Role};
 use crate::registry::{Asked, Fake, answer};
 
 const NOTE: &[u8] = b"a note\n";
@@ -32,17 +32,7 @@ fn write(place: &Place, server: &Fake, instructions: &str) {
 
 /// Runs lines of the shell with the program as `$L`, each shown behind a `$`.
 fn session(place: &Place, server: &Fake, lines: &[&str]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&format!("$ {line}\n"));
-        let mut shell = place.shell(&format!("{line} 2>&1"));
-        let done = shell.env("LAYERLAB_PULL", "missing").env("L", place.program()).output().unwrap();
-        text.push_str(&String::from_utf8_lossy(&done.stdout));
-        if let Some(code) = done.status.code().filter(|code| *code != 0) {
-            text.push_str(&format!("[exit code {code}]\n"));
-        }
-    }
-    filter(&text.replace(&server.host(), "HOST").replace(&place.folder().display().to_string(), "/place"))
+    place.shell_session(lines, &[(&server.host(), "HOST")])
 }
 
 /// What the server was asked: the path, and with which conditions.

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Role, filter};
+use crate::harness::{Place, Role};
 use crate::repository::Repositories;
 
 /// A folder with this Dockerfile behind `FROM layerlab/base`, in which `HOST` is the server.
@@ -22,17 +22,7 @@ fn write(place: &Place, server: &Repositories, instructions: &str) {
 
 /// Runs lines of the shell with the program as `$L`, each shown behind a `$`.
 pub fn session(place: &Place, server: &Repositories, lines: &[&str]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&format!("$ {line}\n"));
-        let mut shell = place.shell(&format!("{line} 2>&1"));
-        let done = shell.env("LAYERLAB_PULL", "missing").env("L", place.program()).output().unwrap();
-        text.push_str(&String::from_utf8_lossy(&done.stdout));
-        if let Some(code) = done.status.code().filter(|code| *code != 0) {
-            text.push_str(&format!("[exit code {code}]\n"));
-        }
-    }
-    filter(&text.replace(&server.host(), "HOST").replace(&place.folder().display().to_string(), "/place"))
+    place.shell_session(lines, &[(&server.host(), "HOST")])
 }
 
 /// A repository with files of every kind, a tag and a branch.

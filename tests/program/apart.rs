@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::containers::{Yard, roles};
 use crate::harness::{Place, Role, missing};
+use crate::yard::{Yard, roles};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

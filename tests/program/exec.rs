@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::containers::{PATIENCE, Yard, roles};
 use crate::harness::{Place, Role};
 use crate::pty::Pty;
+use crate::yard::{PATIENCE, Yard, roles};
 
 /// A yard with a container `box` that does nothing.
 fn with_box(role: Role, options: &str) -> Yard {

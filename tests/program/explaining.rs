@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::containers::{PATIENCE, Yard, roles};
 use crate::harness::{Role, filter};
+use crate::yard::{PATIENCE, Yard, roles};
 
 /// Asks for something in lines of any length.
 fn wide(yard: &Yard, arguments: &str) -> String {

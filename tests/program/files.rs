@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::containers::{PATIENCE, Yard, roles};
 use crate::harness::{Place, Role, filter};
+use crate::yard::{PATIENCE, Yard, roles};
 
 /// A yard with a container `box`, and some files.
 fn with_box(role: Role) -> Yard {

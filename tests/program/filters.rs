@@ -1,7 +1,7 @@
 //! A system call filter of a file.
 
-use crate::containers::{Yard, roles};
 use crate::harness::Role;
+use crate::yard::{Yard, roles};
 
 /// As Docker's default, with two calls refused: everything else is allowed.
 const PROFILE: &str = r#"{

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::bundle::{is_installed, is_root, oci, text};
-use crate::containers::{Yard, roles};
 use crate::harness::{Place, Role, filter, missing};
+use crate::yard::{Yard, roles};
 
 /// What a process sees of its container, in lines.
 const LOOK: &str = "cat /kept /data/file; id; pwd; echo $COLOUR; hostname; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; \

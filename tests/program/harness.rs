@@ -182,6 +182,22 @@ impl Place {
         text.replace(&self.folder.path().display().to_string(), "/place")
     }
 
+    /// Runs lines of the shell with the program as `$L`, each shown behind a `$`; of each pair the first is shown as the second.
+    pub fn shell_session(&self, lines: &[&str], names: &[(&str, &str)]) -> String {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&format!("$ {line}\n"));
+            let mut shell = self.shell(&format!("{line} 2>&1"));
+            let done = shell.env("LAYERLAB_PULL", "missing").env("L", self.program()).output().unwrap();
+            text.push_str(&String::from_utf8_lossy(&done.stdout));
+            if let Some(code) = done.status.code().filter(|code| *code != 0) {
+                text.push_str(&format!("[exit code {code}]\n"));
+            }
+        }
+        let text = names.iter().fold(text, |text, (name, shown)| text.replace(name, shown));
+        filter(&text.replace(&self.folder().display().to_string(), "/place"))
+    }
+
     /// Nothing is left of any container, see [`Place::wait_for_containers`].
     pub fn assert_no_container_is_left(&self) {
         // What begins with a dot belongs to nobody.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::containers::{PATIENCE, roles};
 use crate::harness::Place;
+use crate::yard::{PATIENCE, roles};
 
 fn wait_for(place: &Place, arguments: &str, text: &str) {
     let end = Instant::now() + PATIENCE;

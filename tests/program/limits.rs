@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
+use crate::yard::roles;
 
 /// Runs a script in a container, and gives everything that is printed, and the exit code where it is not 0.
 fn run(place: &Place, options: &str, script: &str) -> String {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::containers::{PATIENCE, Yard, roles};
 use crate::harness::Role;
+use crate::yard::{PATIENCE, Yard, roles};
 
 /// So many times as much.
 fn scale() -> usize {

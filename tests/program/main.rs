@@ -86,3 +86,4 @@ mod tutorial_registry;
 mod verifying;
 mod volumes;
 mod wide;
+mod yard;

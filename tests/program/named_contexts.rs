@@ -1,22 +1,12 @@
 //! Named contexts: what names of a Dockerfile stand for, given with `--build-context`.
 
-use crate::harness::{Place, Role, filter};
+use crate::harness::{Place, Role};
 use crate::registry::{Fake, answer};
 use crate::repository::Repositories;
 
 /// Runs lines of the shell with the program as `$L`, each shown behind a `$`.
 fn session(place: &Place, lines: &[&str]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&format!("$ {line}\n"));
-        let mut shell = place.shell(&format!("{line} 2>&1"));
-        let done = shell.env("LAYERLAB_PULL", "missing").env("L", place.program()).output().unwrap();
-        text.push_str(&String::from_utf8_lossy(&done.stdout));
-        if let Some(code) = done.status.code().filter(|code| *code != 0) {
-            text.push_str(&format!("[exit code {code}]\n"));
-        }
-    }
-    filter(&text.replace(&place.folder().display().to_string(), "/place"))
+    place.shell_session(lines, &[])
 }
 
 const DOCKERFILE: &str = "\

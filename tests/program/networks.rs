@@ -3,49 +3,12 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
-
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::yard::{PATIENCE, Yard, roles};
 
 /// A server for one word on a port, as long as it is not stopped.
 pub fn server(port: u16, word: &str) -> String {
     format!("while :; do echo {word} | nc -l -p {port}; done")
-}
-
-/// A place whose containers are removed at its end.
-pub struct Yard(pub Place);
-
-impl Yard {
-    pub fn script(&self, options: &str, script: &str) -> String {
-        let output = self.0.command(&format!("run {options} layerlab/base sh -c")).arg(script).output().unwrap();
-        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
-    }
-
-    /// Tries until it prints this.
-    fn until(&self, options: &str, script: &str, text: &str) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let shown = self.script(options, script);
-            if shown.contains(text) {
-                return;
-            }
-            assert!(Instant::now() < end, "`{text}` did not come of `{script}`:\n{shown}");
-        }
-    }
-
-    pub fn inspected(&self, command: &str) -> serde_json::Value {
-        serde_json::from_str(&self.0.run(command)).unwrap()
-    }
-}
-
-impl Drop for Yard {
-    fn drop(&mut self) {
-        let ids = self.0.run("ps -a -q");
-        if !ids.trim().is_empty() {
-            self.0.run(&format!("rm -f {}", ids.split_whitespace().collect::<Vec<_>>().join(" ")));
-        }
-    }
 }
 
 #[test]
@@ -53,7 +16,7 @@ fn containers_on_a_network_find_each_other_by_name() {
     for role in roles() {
         let yard = Yard(Place::of(role, ""));
         assert_eq!(yard.0.run("network create town").trim().len(), 64);
-        yard.script("-d --name web --network town --network-alias site", &server(80, "hello"));
+        yard.run_script("-d --name web --network town --network-alias site", &server(80, "hello"));
         for name in ["web", "site"] {
             yard.until(
                 "--rm --network town",
@@ -70,7 +33,7 @@ fn containers_on_a_network_find_each_other_by_name() {
         // It is known by another name as soon as it has one.
         yard.0.run("rename web shop");
         yard.until("--rm --network town", "nc -w 2 $(nslookup shop | sed -n 's/^Address: //p') 80", "hello");
-        let web = yard.script("--rm --network town", "nslookup web > /dev/null || echo unknown");
+        let web = yard.run_script("--rm --network town", "nslookup web > /dev/null || echo unknown");
         assert!(web.contains("unknown"), "{web}");
         yard.0.run("kill -s WINCH shop");
         let told = yard.0.run("events --since 5m --until 0s -f event=kill");
@@ -78,7 +41,7 @@ fn containers_on_a_network_find_each_other_by_name() {
         yard.0.run("rename shop web");
         // Another network does not know the name, nor has a way to the address.
         yard.0.run("network create country --internal");
-        let other = yard.script(
+        let other = yard.run_script(
             "--rm --network country",
             &format!("nslookup web | grep -c Address:; nc -w 1 {address} 80; ip route"),
         );
@@ -104,7 +67,7 @@ fn every_container_and_run_has_a_network_of_its_own() {
             role,
             "//- Dockerfile\nFROM layerlab/base\nRUN ls /sys/class/net > /seen; cat /etc/resolv.conf >> /seen\n",
         ));
-        let seen = yard.script(
+        let seen = yard.run_script(
             "--rm",
             "ls /sys/class/net; cat /etc/resolv.conf; cat /proc/sys/net/ipv4/ip_unprivileged_port_start",
         );
@@ -119,10 +82,12 @@ fn every_container_and_run_has_a_network_of_its_own() {
         // What listens on the machine's loopback is not reached, nor do its abstract sockets have names there.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let tried = yard
-            .script("--rm", &format!("nc -w 1 127.0.0.1 {port} </dev/null && echo reached; wc -l < /proc/net/unix"));
+        let tried = yard.run_script(
+            "--rm",
+            &format!("nc -w 1 127.0.0.1 {port} </dev/null && echo reached; wc -l < /proc/net/unix"),
+        );
         assert!(!tried.contains("reached") && tried.lines().any(|line| line == "1"), "{tried}");
-        assert!(yard.script("--rm --network host", "ls /sys/class/net").lines().count() > 1);
+        assert!(yard.run_script("--rm --network host", "ls /sys/class/net").lines().count() > 1);
         let refused = yard.0.run("run --rm --network moon layerlab/base true");
         assert!(refused.contains("no such network: moon"), "{refused}");
         let refused = yard.0.run("run --rm --network bridge --network bridge layerlab/base true");
@@ -177,7 +142,7 @@ fn nothing_is_left_of_a_keeper_that_was_killed() {
                 .map(|entry| entry.file_name())
                 .collect::<Vec<_>>()
         };
-        yard.script("-d --name web", "sleep 1000");
+        yard.run_script("-d --name web", "sleep 1000");
         let home = yard.0.home().join("networks");
         let keeper = keeper_of(&home).expect("somebody keeps the networks");
         let mark = mark_of(keeper).expect("it has a name");
@@ -185,7 +150,7 @@ fn nothing_is_left_of_a_keeper_that_was_killed() {
         assert_eq!(ours.len(), usize::from(role == Role::Self_), "{ours:?}");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper), nix::sys::signal::Signal::SIGKILL).unwrap();
         // The next one removes what is left on the machine, and works as before.
-        let seen = yard.script("--rm", "ls /sys/class/net");
+        let seen = yard.run_script("--rm", "ls /sys/class/net");
         assert_eq!(seen, "eth0\nlo\n");
         assert!(bridges().iter().all(|name| !ours.contains(name)), "{ours:?}");
         yard.0.run("rm -f web");
@@ -208,15 +173,15 @@ fn containers_keep_their_networks_when_the_keeper_of_those_is_killed() {
             let document = yard.inspected(&format!("inspect {name}"));
             document[0]["NetworkSettings"]["Networks"]["one"]["IPAddress"].as_str().unwrap_or_default().to_owned()
         };
-        yard.script("-d --name web --network one --network-alias shop", &server(8080, "from-the-web"));
-        yard.script("-d --name idle --network one", "sleep 1000");
+        yard.run_script("-d --name web --network one --network-alias shop", &server(8080, "from-the-web"));
+        yard.run_script("-d --name idle --network one", "sleep 1000");
         assert_eq!(yard.0.run("network connect --alias second two web"), "");
         let (web, idle) = (address("web"), address("idle"));
         for round in 0..2 {
             let keeper = keeper_of(&yard.0.home().join("networks")).expect("somebody keeps the networks");
             nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper), nix::sys::signal::Signal::SIGKILL).unwrap();
             // Nobody else is given their addresses, however soon he comes.
-            let other = yard.script("--rm --network one", "ip -4 addr show eth0");
+            let other = yard.run_script("--rm --network one", "ip -4 addr show eth0");
             assert!(!other.contains(&format!("{web}/")) && !other.contains(&format!("{idle}/")), "{role:?} {other}");
             // In use it stays, whoever is connected just now.
             assert!(yard.0.run("network rm one").contains("in use by"), "{role:?}");
@@ -323,7 +288,7 @@ fn a_cable_that_could_not_be_put_in_leaves_nothing_behind() {
     let yard = Yard(Place::of(Role::Self_, ""));
     yard.0.run("network create --internal inner");
     yard.0.run("network create outer");
-    yard.script("-d --name web --cap-add NET_ADMIN --network inner", "sleep 1000");
+    yard.run_script("-d --name web --cap-add NET_ADMIN --network inner", "sleep 1000");
     let interfaces = || yard.0.run("exec web ls /sys/class/net");
     // The way everywhere else is taken.
     yard.0.run("exec web ip route add default dev eth0");

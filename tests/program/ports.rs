@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::containers::roles;
 use crate::harness::Place;
-use crate::networks::{PATIENCE, Yard, server};
+use crate::networks::server;
+use crate::yard::roles;
+use crate::yard::{PATIENCE, Yard};
 
 #[test]
 fn a_published_port_leads_to_the_address_and_says_why_nobody_answers() {
     for role in roles() {
         let yard = Yard(Place::of(role, ""));
-        yard.script("-d --name open -p 127.0.0.1::80", &server(80, "welcome"));
+        yard.run_script("-d --name open -p 127.0.0.1::80", &server(80, "welcome"));
         let fetch = |name: &str| {
             let address = yard.0.run(&format!("port {name} 80"));
             let mut stream = TcpStream::connect(address.trim()).unwrap();

@@ -21,10 +21,10 @@ fn steps_shown(page: &Element, total: usize) -> usize {
     articles
 }
 
-/// How many steps `steps 5–41 left out: …` says.
+/// How many steps `Steps 5–41 left out: …` says.
 fn left_out(gap: &str) -> usize {
     let (numbers, _) = gap.split_once(" left out: ").unwrap();
-    match numbers.trim_start_matches("steps ").split_once('–') {
+    match numbers.trim_start_matches("Steps ").split_once('–') {
         Some((first, last)) => last.parse::<usize>().unwrap() - first.parse::<usize>().unwrap() + 1,
         None => 1,
     }

@@ -3,8 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
-use crate::containers::{PATIENCE, roles};
 use crate::harness::{Place, Role};
+use crate::yard::{PATIENCE, roles};
 
 /// Runs a script in a container of its own, in the background.
 fn run(place: &Place, options: &str, script: &str) {

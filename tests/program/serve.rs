@@ -6,9 +6,9 @@ use std::process::Command;
 use layerlab::oci::Digest;
 use nix::sys::signal::Signal;
 
-use crate::containers::roles;
 use crate::harness::{Place, Role, missing};
 use crate::teacher::{Teacher, place};
+use crate::yard::roles;
 
 #[test]
 fn what_has_a_name_is_served() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::containers::{Yard, roles};
 use crate::harness::Role;
+use crate::yard::{Yard, roles};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
