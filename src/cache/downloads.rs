@@ -1,10 +1,11 @@
 //! What URLs, and repositories, had when they were last asked: where the content lies, and what a server is asked with whether it is still the same.
 //!
 //! ```text
-//! cache/url-<SHA-256 of the address>.json    {"url": …, "digest": …, "bytes": …, "etag": …, "modified": …}
+//! cache/url-<SHA-256 of the address>.json    {"url": …, "digest": …, "bytes": …, "version": …, "modified": …}
 //! ```
 //!
-//! A repository has a name that is no URL, and its commit for an `etag`; its content is a layer. The content itself is a blob of the store. Nothing here is part of a key: a key has the content's digest. What is damaged or gone counts as
+//! A repository has a name that is no URL, and its commit for a version; its content is a layer. The content itself is a blob of the store. Nothing
+//! here is part of a key: a key has the content's digest. What is damaged or gone counts as
 //! none, and the URL is asked anew.
 
 use std::io::ErrorKind;
@@ -25,8 +26,8 @@ pub(crate) struct Downloaded {
     /// Of the content, which is a blob.
     pub(crate) digest: Digest,
     pub(crate) bytes: u64,
-    /// What the server calls this content: RFC 9110, section 8.8.3.
-    pub(crate) etag: Option<String>,
+    /// What the server calls this content: its `ETag` (RFC 9110, section 8.8.3), or the commit of a repository.
+    pub(crate) version: Option<String>,
     /// When it was last changed, as the server has written it: section 8.8.2.
     pub(crate) modified: Option<String>,
 }

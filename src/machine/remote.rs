@@ -14,7 +14,7 @@ use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::actions::copy::{remote, repository};
+use super::actions::copy::{repository, url};
 use super::actions::from::{Fetching, Search};
 use super::contexts::Meaning;
 use super::event::EventKind;
@@ -67,7 +67,7 @@ pub(crate) fn bring(
             Ok(Arrived::Context(Box::new(context)).told_of(&noted))
         }
         Meaning::Url(address) => {
-            let node = remote::file(address, None, search, &inputs)?;
+            let node = url::file(address, None, search, &inputs)?;
             match &node.kind {
                 Kind::File(content) => match &content.place {
                     Place::Blob { blob, .. } => {

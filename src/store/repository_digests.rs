@@ -9,7 +9,7 @@
 //!
 //! A name goes with the last entry of its image, and with the last tag that the image has of its repository when that is removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Error, Store};
 use crate::oci::{Digest, Index, Reference};
@@ -71,16 +71,8 @@ pub(super) fn forget(index: &mut Index, name: &Reference) -> bool {
 
 /// Forgets the names of what is not listed.
 pub(super) fn tidy(index: &mut Index) {
-    let listed = |value: &String| index.manifests.iter().any(|entry| entry.digest.to_string() == *value);
-    let gone: Vec<String> = index
-        .annotations
-        .iter()
-        .filter(|(key, value)| key.starts_with(PREFIX) && !listed(value))
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in gone {
-        index.annotations.remove(&key);
-    }
+    let listed: HashSet<String> = index.manifests.iter().map(|entry| entry.digest.to_string()).collect();
+    index.annotations.retain(|key, value| !key.starts_with(PREFIX) || listed.contains(value));
 }
 
 fn key(name: &Reference) -> String {

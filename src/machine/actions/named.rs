@@ -1,7 +1,7 @@
 //! Named contexts where they are used: what a name leads to that the user has given another meaning (`contexts.rs`).
 
 use super::copy::selection::Selection;
-use super::copy::{remote, repository};
+use super::copy::{repository, url};
 use super::from::{self, Basis, Fetching, Search};
 use crate::git::Keep;
 use crate::images::archive;
@@ -60,7 +60,7 @@ fn tree(name: &str, meaning: &Meaning, search: Search<'_>, inputs: &Inputs) -> R
         Meaning::Repository(source) => repository::files(source, Keep::Files, search, inputs)?.0,
         Meaning::Url(address) => {
             let mut tree = Tree::empty();
-            tree.insert(&TreePath::new("context"), remote::file(address, None, search, inputs)?);
+            tree.insert(&TreePath::new("context"), url::file(address, None, search, inputs)?);
             tree
         }
     })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Explained as _};
+use crate::diagnostic::{Diagnostic, Explained};
 use crate::git;
 use crate::machine::contexts::{LayoutImage, Meaning};
 use crate::machine::{NamedContext, NamedContexts};
@@ -45,6 +45,27 @@ fn shown(what: &Meaning, value: &str) -> String {
     }
 }
 
+/// What an address on a server stands for: a repository, or a file. `None` for what is none. `github.com/…` is a repository, unless there is such a folder.
+///
+/// # Errors
+/// For an address that can't be asked.
+pub(super) fn server(text: &str) -> Result<Option<Meaning>, Diagnostic> {
+    let explained = |error: &dyn Explained| {
+        let diagnostic = Diagnostic::error(error.to_string());
+        error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
+    };
+    let is_short = text.starts_with("github.com/") && !Path::new(text).exists();
+    let whole = if is_short { format!("https://{text}") } else { text.to_owned() };
+    if is_short || git::is_repository(text) {
+        let source = git::Source::parse(&whole).map_err(|error| explained(&error))?;
+        return Ok(Some(Meaning::Repository(Box::new(source))));
+    }
+    if ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Ok(Some(Meaning::Url(Address::parse(text).map_err(|error| explained(&error))?)));
+    }
+    Ok(None)
+}
+
 fn meaning(value: &str) -> Result<Meaning, Diagnostic> {
     if let Some(name) = value.strip_prefix("docker-image://") {
         if name == "scratch" {
@@ -57,16 +78,8 @@ fn meaning(value: &str) -> Result<Meaning, Diagnostic> {
     if let Some(place) = value.strip_prefix("oci-layout://") {
         return layout(place);
     }
-    if git::is_repository(value) {
-        let source = git::Source::parse(value).map_err(|error| Diagnostic::error(error.to_string()))?;
-        return Ok(Meaning::Repository(Box::new(source)));
-    }
-    if ["http://", "https://"].iter().any(|scheme| value.starts_with(scheme)) {
-        let address = Address::parse(value).map_err(|error| {
-            let diagnostic = Diagnostic::error(error.to_string());
-            error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
-        })?;
-        return Ok(Meaning::Url(address));
+    if let Some(meaning) = server(value)? {
+        return Ok(meaning);
     }
     if let Some((scheme, _)) = value.split_once("://") {
         return Err(Diagnostic::error(format!("`{scheme}://` is no place for a context")).hint(

@@ -16,7 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::pulling;
 use crate::container::Hostname;
 use crate::context::text;
-use crate::diagnostic::{Diagnostic, Explained};
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Network;
 use crate::errno;
 use crate::git;
@@ -28,7 +28,6 @@ use crate::machine::{
 };
 use crate::oci::{Platform, PlatformError};
 use crate::plan::Request;
-use crate::registry::download::Address;
 use crate::source::SourceFile;
 use crate::store::Store;
 use crate::world::World;
@@ -200,7 +199,7 @@ impl BuildOptions {
         let limits = world.store.limits();
         let inside = self.file.as_deref().filter(|file| file.as_os_str() != "-");
         let is_stream = context.as_os_str() == "-";
-        let from = remote(context)?;
+        let from = context.to_str().map_or(Ok(None), contexts::server)?;
         let arrived = match &from {
             None if !is_stream => {
                 check_context(context, limits)?;
@@ -243,27 +242,6 @@ impl BuildOptions {
 
 /// What messages call standard input.
 const STREAM: &str = "(standard input)";
-
-/// Where a context is that is no folder. `github.com/…` is a repository, unless there is such a folder.
-fn remote(context: &Path) -> Result<Option<Meaning>, Diagnostic> {
-    let Some(text) = context.to_str() else { return Ok(None) };
-    let explained = |error: &dyn Explained| {
-        let diagnostic = Diagnostic::error(error.to_string());
-        error.hint().into_iter().fold(diagnostic, Diagnostic::hint)
-    };
-    if text.starts_with("github.com/") && !context.exists() {
-        let source = git::Source::parse(&format!("https://{text}")).map_err(|error| explained(&error))?;
-        return Ok(Some(Meaning::Repository(Box::new(source))));
-    }
-    if git::is_repository(text) {
-        let source = git::Source::parse(text).map_err(|error| explained(&error))?;
-        return Ok(Some(Meaning::Repository(Box::new(source))));
-    }
-    if ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Ok(Some(Meaning::Url(Address::parse(text).map_err(|error| explained(&error))?)));
-    }
-    Ok(None)
-}
 
 /// Standard input, of which nothing is kept in memory.
 fn standard_input() -> Result<File, Diagnostic> {

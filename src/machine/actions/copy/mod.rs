@@ -15,10 +15,10 @@ pub(crate) mod obstacle;
 pub(crate) mod owner;
 pub(crate) mod placed;
 pub(crate) mod placement;
-pub(crate) mod remote;
 pub(crate) mod repository;
 pub(crate) mod selection;
 mod transfer;
+pub(crate) mod url;
 
 use std::fs::File;
 use std::io::Seek as _;
@@ -181,7 +181,7 @@ fn resolve(
     let selected = |source: &Source| {
         let selected = match &source.location {
             Location::Path => select(&source.text, transfer.names, &searched),
-            Location::Url(address) => remote::obtain(address, transfer.checksum, search, inputs).map(|file| vec![file]),
+            Location::Url(address) => url::obtain(address, transfer.checksum, search, inputs).map(|file| vec![file]),
             Location::Repository(repository, keep) => {
                 let obtained = repository::obtain(repository, *keep, excludes.as_ref(), search, inputs);
                 obtained.map(|obtained| {

@@ -11,8 +11,8 @@
 //! A whole commit id, and a checksum that is one, need no look-up: where that commit is kept, nobody is asked. A build asks once for
 //! each reference. A prediction asks nobody. The layer has the whole repository: each folder of it that an ADD names is a part of that tree.
 
-use super::remote::{is_here, when};
 use super::selection::Selection;
+use super::url::{is_here, when};
 use crate::cache::{Downloaded, Downloads};
 use crate::context::Patterns;
 use crate::diagnostic::Diagnostic;
@@ -99,7 +99,7 @@ fn kept_name(source: &Source, keep: Keep) -> String {
 
 /// The commit of what is kept.
 fn commit(kept: &Downloaded) -> &str {
-    kept.etag.as_deref().unwrap_or_default()
+    kept.version.as_deref().unwrap_or_default()
 }
 
 fn is_expected(source: &Source, kept: &Downloaded) -> bool {
@@ -164,7 +164,7 @@ fn ask(
     }
     let brought = visit.bring(&found, keep)?;
     let Descriptor { digest, size, .. } = brought.layer.descriptor;
-    Ok(Downloaded { url: name.to_owned(), digest, bytes: size, etag: Some(brought.commit), modified: None })
+    Ok(Downloaded { url: name.to_owned(), digest, bytes: size, version: Some(brought.commit), modified: None })
 }
 
 /// Who we are to the server, as far as the build was given it: by the names that BuildKit has for it.

@@ -102,7 +102,7 @@ fn current(address: &Address, expected: Option<Digest>, search: Search<'_>) -> R
             url: url.to_owned(),
             digest: file.digest,
             bytes: file.bytes,
-            etag: file.validators.etag,
+            version: file.validators.etag,
             modified: file.validators.modified,
         },
         (Ok(Arrived::Same), Some(kept)) => kept,
@@ -123,7 +123,7 @@ pub(super) fn is_here(store: &Store, kept: &Downloaded) -> bool {
 }
 
 fn validators(kept: &Downloaded) -> Validators {
-    Validators { etag: kept.etag.clone(), modified: kept.modified.clone() }
+    Validators { etag: kept.version.clone(), modified: kept.modified.clone() }
 }
 
 /// When a server is asked.
