@@ -26,7 +26,7 @@ pub(super) fn is_built_in(name: &str) -> bool {
 }
 
 /// The lessons, in the order of their numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     pub(crate) lessons: Vec<Lesson>,
 }

@@ -30,7 +30,7 @@ use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use super::held::Held;
 use super::keyboard::Raw;
 use super::onlooker::{Asks, Manner, Onlooker};
-use crate::lesson::plain;
+use crate::lesson::{Kin, names_of_processes, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
 /// command a process group of its own; a mistake in one does not end the shell.
@@ -138,10 +138,15 @@ impl Console {
         std::fs::read_link(format!("/proc/{}/cwd", self.child.id())).ok()
     }
 
+    /// The names of the processes that commands have left, as far as they are still in its session.
+    pub(crate) fn left(&self) -> Vec<String> {
+        names_of_processes(Kin::Session, self.child.id())
+    }
+
     /// Carries out a command: to its end, or, where it is to be typed to, to its first prompt.
     ///
     /// # Errors
-    /// What the kernel says; `ErrorKind::Interrupted` where everything should stop.
+    /// What the kernel says; `ErrorKind::Interrupted` where everything should stop, `ErrorKind::TimedOut` where it takes too long.
     pub(crate) fn run(
         &mut self,
         command: &str,
@@ -191,9 +196,18 @@ impl Console {
         let mut last = Instant::now();
         let mut code = None;
         let mut interrupted = false;
+        let begun = Instant::now();
         // Since when everything is to stop.
         let mut stopped: Option<Instant> = None;
         let (output, stage) = loop {
+            if onlooker.interrupt.is_for_good() {
+                return Err(io::Error::from(io::ErrorKind::Interrupted));
+            }
+            let is_late = onlooker.patience.is_some_and(|patience| begun.elapsed() > patience);
+            // A person's Ctrl-C is a key like any other.
+            if onlooker.keyboard.is_none() && (onlooker.interrupt.is_requested() || is_late) {
+                self.stop(&mut stopped)?;
+            }
             if let Some(keyboard) = onlooker.keyboard {
                 self.fit(keyboard);
             }
@@ -228,13 +242,6 @@ impl Console {
                 let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
                 break (plain(held.all()), Stage::Gone(code));
             }
-            if onlooker.interrupt.is_for_good() {
-                return Err(io::Error::from(io::ErrorKind::Interrupted));
-            }
-            // A person's Ctrl-C is a key like any other.
-            if onlooker.keyboard.is_none() && onlooker.interrupt.is_requested() {
-                self.stop(&mut stopped)?;
-            }
             if last.elapsed() < GLANCE {
                 continue;
             }
@@ -251,7 +258,8 @@ impl Console {
             held.end(onlooker)?;
         };
         match stopped {
-            Some(_) => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            Some(_) if onlooker.interrupt.is_requested() => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            Some(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
             None => Ok(Seen { output, stage }),
         }
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::catalogue::Lesson;
 use super::error::Error;
 use super::leftovers;
-use crate::lesson::{FileName, Known, Room, Task, Typing, Verdict, changed, verdict};
+use crate::lesson::{DigestMap, FileName, Mismatch, Room, Task, Typing, changed, first_mismatch};
 use crate::progress::Interrupt;
 use crate::store::create_private_folder;
 
@@ -73,9 +73,7 @@ impl Desk {
         let aside = if is_new { put_aside(lesson, work)? } else { None };
         // One that was never opened to the end may be there, without its files.
         let is_bare = is_new || !work.exists();
-        let mut room = Room::kept(&turn.root, work)?;
-        let left_out = lesson.furnish(&mut room, is_bare)?;
-        settle(&room);
+        let (room, left_out) = furnished(&turn.root, work, lesson, is_bare)?;
         Ok((Desk { room, turn, left_out }, aside))
     }
 
@@ -84,16 +82,22 @@ impl Desk {
         self.room.work()
     }
 
-    /// Whether a task is done. Its checks run in a shell of their own: what the learner's knows is nothing to them.
+    /// The first check of a task that does not pass; none where it is done. They run in a shell of their own: what the learner's knows is
+    /// nothing to them.
     ///
     /// # Errors
     /// What prevents a command from being run; Ctrl-C.
-    pub(crate) fn check(&mut self, task: &Task, known: &Known, interrupt: &Interrupt) -> Result<Verdict, Error> {
+    pub(crate) fn check(
+        &mut self,
+        task: &Task,
+        digests: &DigestMap,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Mismatch>, Error> {
         let typing = Typing::nothing(PATIENCE, interrupt);
         let room = &mut self.room;
-        let said = verdict(&task.checks, known, |command| room.run(command, &typing));
+        let mismatch = first_mismatch(&task.checks, digests, |command| room.run(command, &typing));
         self.room.close_shell();
-        said.map_err(Error::io("run the checks in", self.room.work()))
+        mismatch.map_err(Error::io("run the checks in", self.room.work()))
     }
 
     /// Whether a file has a text.
@@ -135,15 +139,13 @@ impl Desk {
     /// What the file system says.
     pub(crate) fn reset(&mut self, lesson: &Lesson) -> Result<Option<PathBuf>, Error> {
         let work = self.work().to_owned();
-        self.room.close_shell();
         // First: nothing may count as done whose images are gone.
         let path = self.turn.root.join("progress.json");
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
             Ok(()) | Err(_) => {}
         }
-        self.room.empty();
-        leftovers::end(&self.turn.root.join("home"));
+        self.clear();
         for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
             let path = self.turn.root.join(name);
             match std::fs::remove_dir_all(&path) {
@@ -155,9 +157,7 @@ impl Desk {
         if work.exists() {
             std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
         }
-        self.room = Room::kept(&self.turn.root, &work)?;
-        self.left_out = lesson.furnish(&mut self.room, true)?;
-        settle(&self.room);
+        (self.room, self.left_out) = furnished(&self.turn.root, &work, lesson, true)?;
         Ok(aside)
     }
 
@@ -176,9 +176,25 @@ impl Desk {
         Ok(true)
     }
 
+    /// Ends all that the lesson's commands have started, and removes its images, containers and volumes.
+    pub(crate) fn clear(&mut self) {
+        self.room.close_shell();
+        self.room.empty();
+        leftovers::end(&self.turn.root.join("home"));
+    }
+
     fn name(&self) -> String {
         self.work().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// The room of a lesson, with its files where they are missing; and what of them was left out.
+fn furnished(root: &Path, work: &Path, lesson: &Lesson, is_bare: bool) -> Result<(Room, Vec<PathBuf>), Error> {
+    let mut room = Room::kept(root, work)?;
+    room.stop_clock();
+    let left_out = lesson.furnish(&mut room, is_bare)?;
+    settle(&room);
+    Ok((room, left_out))
 }
 
 /// Makes the home, with a few lines that were typed at the debugger's prompt: it need not say what Enter does there, since the lesson says

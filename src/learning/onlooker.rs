@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::time::Duration;
 
 use crate::lesson::CTRL_C;
 use crate::progress::Interrupt;
@@ -24,6 +25,8 @@ pub(crate) struct Onlooker<'o> {
     /// Is shown what is printed, when it is.
     pub(crate) show: &'o mut dyn FnMut(&[u8], Manner) -> io::Result<()>,
     pub(crate) interrupt: &'o Interrupt,
+    /// How long a command may take, where nobody is there to end it.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// What is awaited of a command beside its end.

@@ -22,7 +22,7 @@ use super::error::Error;
 use super::packs::{Origin, Pack};
 use super::walk::Walk;
 use crate::document::{self, Links};
-use crate::lesson::Known;
+use crate::lesson::DigestMap;
 use crate::limits::{Limit, Limits};
 use crate::store::{atomic_write, create_private_folder};
 
@@ -46,7 +46,7 @@ pub(crate) struct Progress {
     /// The tasks of which the solution was seen before they were done.
     pub(crate) solutions: BTreeSet<String>,
     /// The digests of the page, as they are on this machine.
-    pub(crate) digests: Known,
+    pub(crate) digests: DigestMap,
     pub(crate) is_finished: bool,
 }
 

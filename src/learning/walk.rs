@@ -18,7 +18,7 @@
 //!
 //! A stop is known by what it says and not by its number, so that a lesson may change while somebody is on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lesson::{Act, BlockKind, FileName, Mistake, Page, Question, Run, Task, acts, typed_at_prompt};
 
@@ -37,6 +37,8 @@ pub(crate) struct Walk {
 pub(crate) struct Stop {
     /// What it is known by.
     pub(crate) key: String,
+    /// The line of the page, from 1.
+    pub(crate) line: usize,
     /// In Markdown; may be empty.
     pub(crate) text: String,
     pub(crate) kind: Kind,
@@ -56,7 +58,8 @@ pub(crate) enum Kind {
     /// What was predicted has happened, and these commands prove what is right.
     Proof { question: Question, asked: String, commands: Vec<Line> },
     /// Something that the learner finds out.
-    Task { task: Task, is_challenge: bool },
+    /// What does it is there for whoever looks whether it can be done.
+    Task { task: Task, is_challenge: bool, solution: Vec<Kind> },
     /// The lesson is over.
     End,
 }
@@ -64,6 +67,8 @@ pub(crate) enum Kind {
 /// A line that is typed, and what it prints.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
+    /// Of the page, from 1.
+    pub(crate) number: usize,
     pub(crate) typed: String,
     pub(crate) expected: Vec<String>,
     /// The exit code that the page shows.
@@ -89,8 +94,10 @@ impl Walk {
     /// # Errors
     /// As `verify` has them: what can't be carried out.
     pub(crate) fn of(page: &Page) -> Result<Walk, Mistake> {
+        let acts = acts(page)?;
+        let open = open_blocks(&acts);
         let mut maker = Maker {
-            parts: parts(page, acts(page)?),
+            parts: parts(page, acts),
             stops: Vec::new(),
             text: String::new(),
             is_for_readers: false,
@@ -98,7 +105,7 @@ impl Walk {
         };
         let lines: Vec<&str> = page.text.lines().collect();
         let mut at = usize::from(lines.first().is_some_and(|line| line.starts_with("# ")));
-        let mut proofs: Vec<Kind> = Vec::new();
+        let mut proofs: Vec<(usize, Kind)> = Vec::new();
         for (number, block) in page.blocks.iter().enumerate().filter(|(_, block)| block.within.is_none()) {
             match (block.kind, &block.file) {
                 (
@@ -116,30 +123,32 @@ impl Walk {
             }
             maker.read(&lines[at..(block.line - 2).max(at)]);
             at = (block.line + block.lines.len()).min(lines.len());
+            // What is typed in a later block belongs to what has happened.
+            let is_over = block.kind == BlockKind::Session && !open.contains(&number);
+            let fence = block.line - 1;
             for kind in maker.parts.remove(&number).unwrap_or_default() {
                 match kind {
                     Part::Whole(Kind::Question(question), proof) => {
-                        let asked = maker.add(Kind::Question(question.clone()));
-                        proofs.push(Kind::Proof { question, asked, commands: proof });
+                        let asked = maker.add(fence, Kind::Question(question.clone()));
+                        proofs.push((fence, Kind::Proof { question, asked, commands: proof }));
                     }
-                    Part::Whole(kind, _) => drop(maker.add(kind)),
+                    Part::Whole(kind, _) => drop(maker.add(fence, kind)),
                     Part::File(file) => {
                         let (is_change, lines) = (block.kind == BlockKind::Change, block.lines.clone());
-                        maker.add(Kind::File(Edit { file, lines, is_change }));
+                        maker.add(fence, Kind::File(Edit { file, lines, is_change }));
                     }
-                    Part::Line(mut line, is_input) => {
-                        line.edit = line.edit.take().and_then(|(_, file)| Some((change_before(page, number)?, file)));
-                        maker.add(if is_input { Kind::Input(line) } else { Kind::Command(line) });
+                    Part::Line(line, is_input) => {
+                        maker.add(line.number, if is_input { Kind::Input(line) } else { Kind::Command(line) });
                     }
                 }
             }
-            if block.kind == BlockKind::Session {
-                proofs.drain(..).for_each(|proof| drop(maker.add(proof)));
+            if is_over {
+                proofs.drain(..).for_each(|(line, proof)| drop(maker.add(line, proof)));
             }
         }
         maker.read(&lines[at..]);
-        proofs.into_iter().for_each(|proof| drop(maker.add(proof)));
-        maker.add(Kind::End);
+        proofs.into_iter().for_each(|(line, proof)| drop(maker.add(line, proof)));
+        maker.add(lines.len().max(1), Kind::End);
         Ok(Walk { stops: maker.stops })
     }
 
@@ -178,6 +187,15 @@ enum Part {
     Line(Line, bool),
 }
 
+/// The blocks of which the last command goes on in a later one.
+fn open_blocks(acts: &[Act]) -> BTreeSet<usize> {
+    let runs = acts.iter().filter_map(|act| match act {
+        Act::Run(run) => Some(run),
+        Act::Write { .. } | Act::Change { .. } | Act::Prove { .. } | Act::Do { .. } => None,
+    });
+    runs.flat_map(|run| run.pieces.iter().rev().skip(1).map(|piece| piece.block)).collect()
+}
+
 /// The acts of a page by the blocks where they stand.
 fn parts(page: &Page, acts: Vec<Act>) -> BTreeMap<usize, Vec<Part>> {
     let mut parts: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
@@ -186,43 +204,65 @@ fn parts(page: &Page, acts: Vec<Act>) -> BTreeMap<usize, Vec<Part>> {
         match act {
             Act::Write { file, block } | Act::Change { file, block } => add(block, Part::File(file)),
             Act::Run(run) => {
-                lines(&run).into_iter().for_each(|(block, line, is_input)| add(block, Part::Line(line, is_input)));
+                let lines = lines(page, &run).into_iter();
+                lines.for_each(|(block, line, is_input)| add(block, Part::Line(line, is_input)));
             }
             Act::Prove { block, question, proof } => {
-                let proof = proof.iter().flat_map(lines).map(|(_, line, _)| line).collect();
+                let proof = proof.iter().flat_map(|run| lines(page, run)).map(|(_, line, _)| line).collect();
                 add(block, Part::Whole(Kind::Question(question), proof));
             }
-            Act::Do { block, task, .. } => {
+            Act::Do { block, task, solution } => {
                 let is_challenge = page.blocks[block].kind == BlockKind::Challenge;
-                add(block, Part::Whole(Kind::Task { task, is_challenge }, Vec::new()));
+                let solution = solution.into_iter().flat_map(|act| steps(page, act)).collect();
+                add(block, Part::Whole(Kind::Task { task, is_challenge, solution }, Vec::new()));
             }
         }
     }
     parts
 }
 
+/// What there is to do for one act of a solution.
+fn steps(page: &Page, act: Act) -> Vec<Kind> {
+    match act {
+        Act::Write { file, block } => {
+            vec![Kind::File(Edit { file, lines: page.blocks[block].lines.clone(), is_change: false })]
+        }
+        Act::Change { file, block } => {
+            vec![Kind::File(Edit { file, lines: page.blocks[block].lines.clone(), is_change: true })]
+        }
+        Act::Run(run) => {
+            let kind = |(_, line, is_input)| if is_input { Kind::Input(line) } else { Kind::Command(line) };
+            lines(page, &run).into_iter().map(kind).collect()
+        }
+        // A solution asks nothing.
+        Act::Prove { .. } | Act::Do { .. } => Vec::new(),
+    }
+}
+
 /// What is typed for a run, each line with its block and whether it is typed at the command's own prompt.
-fn lines(run: &Run) -> Vec<(usize, Line, bool)> {
+fn lines(page: &Page, run: &Run) -> Vec<(usize, Line, bool)> {
     let first = run.pieces.first().map_or(0, |piece| piece.block);
-    let line = |typed: &str, edit| Line {
+    let line = |number: usize, typed: &str, edit| Line {
+        number,
         typed: typed.to_owned(),
         expected: Vec::new(),
         status: None,
         is_session: false,
         edit,
     };
-    let mut lines = vec![(first, line(&run.command, None), false)];
-    for piece in &run.pieces {
-        for shown in &piece.shown[piece.typed..] {
+    let mut lines = vec![(first, line(run.line, &run.command, None), false)];
+    let mut edits = run.edits.iter().peekable();
+    for (part, piece) in run.pieces.iter().enumerate() {
+        let begins = if part == 0 { run.line } else { page.blocks[piece.block].line };
+        for (place, shown) in piece.shown.iter().enumerate().skip(piece.typed) {
             match (typed_at_prompt(shown), lines.last_mut()) {
                 (Some(input), _) => {
-                    let edited = run
-                        .edits
-                        .iter()
-                        .find(|(_, file)| input.strip_prefix("edit ").is_some_and(|name| name.trim() == file));
-                    // Which change it is, is said by the block before it.
-                    let edit = edited.map(|(_, file)| (Vec::new(), run.folder().join(file).display().to_string()));
-                    lines.push((piece.block, line(input, edit), true));
+                    let edited =
+                        edits.next_if(|(_, file)| input.strip_prefix("edit ").is_some_and(|name| name.trim() == file));
+                    let edit = edited.map(|(change, file)| {
+                        (page.blocks[*change].lines.clone(), run.folder().join(file).display().to_string())
+                    });
+                    lines.push((piece.block, line(begins + place, input, edit), true));
                 }
                 (None, Some((_, line, _))) => line.expected.push(shown.clone()),
                 (None, None) => {}
@@ -237,12 +277,6 @@ fn lines(run: &Run) -> Vec<(usize, Line, bool)> {
         line.status = run.status;
     }
     lines
-}
-
-/// The lines of the last change before a block that names no file: it is what the next `edit` does.
-fn change_before(page: &Page, number: usize) -> Option<Vec<String>> {
-    let mut before = page.blocks[..number].iter().rev();
-    before.find(|block| block.kind == BlockKind::Change && block.file.is_none()).map(|block| block.lines.clone())
 }
 
 /// Makes the stops.
@@ -278,13 +312,13 @@ impl Maker {
     }
 
     /// Adds a stop with the text before it, and gives its key.
-    fn add(&mut self, kind: Kind) -> String {
+    fn add(&mut self, line: usize, kind: Kind) -> String {
         let name = kind.name();
         let count = self.keys.entry(name.clone()).or_default();
         *count += 1;
         let key = if *count == 1 { name } else { format!("{name} ({count})") };
         let text = std::mem::take(&mut self.text).trim_matches('\n').to_owned();
-        self.stops.push(Stop { key: key.clone(), text, kind });
+        self.stops.push(Stop { key: key.clone(), line, text, kind });
         key
     }
 }
@@ -315,6 +349,13 @@ mod tests {
     fn a_question_is_asked_before_and_proven_after() {
         let text = "```predict\nWhat?\n( ) 1\n(x) 2\n\n$ p\n```\n\n```console\n$ a\n$ b\n```\n";
         assert_eq!(described(text), "\"\" predict What?\n\"\" run a\n\"\" run b\n\"\" proof What?\n\"\" end");
+    }
+
+    #[test]
+    fn a_proof_waits_for_the_end_of_a_session_that_goes_on() {
+        let text = "```predict\nWhat?\n( ) 1\n(x) 2\n\n$ p\n```\n\n```layerlab\n$ layerlab step .\n(layerlab) step\n```\n\nWhy?\n\n```layerlab\n(layerlab) why\n```\n\nlast\n";
+        let stops = "\"\" predict What?\n\"\" run layerlab step .\n\"\" type step\n\"Why?\" type why\n\"\" proof What?\n\"last\" end";
+        assert_eq!(described(text), stops);
     }
 
     #[test]

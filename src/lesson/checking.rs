@@ -1,55 +1,72 @@
-//! Whether a task is done: its checks are run, and what they print is compared with what they print when it is.
+//! Whether commands do what a page shows of them: the checks of a task, the proof of a prediction, and what is run on the way.
 
 use std::io;
+use std::time::Duration;
 
-use super::digests::Known;
+use super::digests::DigestMap;
 use super::fitting::align;
 use super::session::Run;
-use super::shell::{End, Outcome};
+use super::shell::{CommandResult, End, MOST_OUTPUT};
 
-/// What the checks of a task say.
+/// A command that did something else than is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Done,
-    NotYet(Box<Gap>),
-}
-
-/// The first check that is not as it is to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gap {
+pub(crate) struct Mismatch {
+    /// Of the page, from 1.
+    pub(crate) line: usize,
     pub(crate) command: String,
     pub(crate) expected: Vec<String>,
+    /// What it printed; nothing where that was too much.
     pub(crate) seen: Vec<String>,
-    /// With which exit code it is to end.
-    pub(crate) status: i32,
-    pub(crate) end: End,
+    pub(crate) cause: Cause,
 }
 
-// ANCHOR: verdict
-/// Runs the checks of a task, up to the first that is not as it is to be.
+/// What was not as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It printed something else.
+    Output,
+    /// It ended with another exit code than it should.
+    ExitCode { expected: i32, seen: i32 },
+    /// It had to be ended, after so long.
+    TimedOut(Duration),
+    /// It printed more than is looked at.
+    TooMuch,
+}
+
+// ANCHOR: first_mismatch
+/// Runs commands, up to the first that does something else than is shown.
 ///
 /// # Errors
 /// What prevents a command from being run. That it fails is no error.
-pub(crate) fn verdict(
+pub(crate) fn first_mismatch(
     checks: &[Run],
-    known: &Known,
-    mut run: impl FnMut(&str) -> io::Result<Outcome>,
-) -> io::Result<Verdict> {
+    digests: &DigestMap,
+    mut run: impl FnMut(&str) -> io::Result<CommandResult>,
+) -> io::Result<Option<Mismatch>> {
     for check in checks {
-        let command = known.as_printed(&check.command);
-        let outcome = run(&command)?;
-        if !is_as_shown(check, &outcome) {
-            let seen = outcome.output.lines().map(str::to_owned).collect();
-            let (expected, status) = (check.output(), check.status.unwrap_or(0));
-            return Ok(Verdict::NotYet(Box::new(Gap { command, expected, seen, status, end: outcome.end })));
+        let command = digests.as_printed(&check.command);
+        let result = run(&command)?;
+        if let Some(mismatch) = mismatch(check, &command, &result) {
+            return Ok(Some(mismatch));
         }
     }
-    Ok(Verdict::Done)
+    Ok(None)
 }
-// ANCHOR_END: verdict
+// ANCHOR_END: first_mismatch
 
-/// Whether a command printed what is shown, and ended as it does where nothing is wrong.
-pub(super) fn is_as_shown(run: &Run, outcome: &Outcome) -> bool {
-    let printed: Vec<String> = outcome.output.lines().map(str::to_owned).collect();
-    align(&run.output(), &printed).is_some() && outcome.end == End::Exit(run.status.unwrap_or(0))
+/// What a command did otherwise than is shown. Where a line `? 3` does not say so, it is to end with exit code 0.
+fn mismatch(shown: &Run, command: &str, result: &CommandResult) -> Option<Mismatch> {
+    let (expected, status) = (shown.output(), shown.status.unwrap_or(0));
+    let mut seen: Vec<String> = result.output.lines().map(str::to_owned).collect();
+    let cause = match result.end {
+        _ if result.output.len() >= MOST_OUTPUT => {
+            seen.clear();
+            Cause::TooMuch
+        }
+        End::TimedOut(patience) => Cause::TimedOut(patience),
+        End::Exit(_) if align(&expected, &seen).is_none() => Cause::Output,
+        End::Exit(code) if code != status => Cause::ExitCode { expected: status, seen: code },
+        End::Exit(_) => return None,
+    };
+    Some(Mismatch { line: shown.line, command: command.to_owned(), expected, seen, cause })
 }

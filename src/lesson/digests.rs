@@ -53,9 +53,9 @@ fn known_by(digest: &str) -> Option<&str> {
 
 /// What the digests that a page shows were when its commands ran.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Known(BTreeMap<String, String>);
+pub(crate) struct DigestMap(BTreeMap<String, String>);
 
-impl Known {
+impl DigestMap {
     /// Notes the digests of a line that is shown, and of the one that was printed in its place.
     pub(crate) fn note(&mut self, shown: &str, printed: &str) {
         self.0.extend(pairs(shown, printed).into_iter().map(|(shown, printed)| (shown.to_owned(), printed.to_owned())));
@@ -129,11 +129,11 @@ mod tests {
 
     #[test]
     fn digests_of_a_page_become_those_that_were_printed() {
-        let mut known = Known::default();
-        known.note("id 684c9edb1c1d0000, sha256:5f0e…", "id 111122223333444455, sha256:6666…");
-        assert_eq!(known.as_printed("jq . blobs/684c9edb1c1d*"), "jq . blobs/111122223333*");
-        assert_eq!(known.as_printed("cat decade sha256:5f0e"), "cat decade sha256:6666");
-        assert_eq!(known.as_shown("id 111122223333"), "id 684c9edb1c1d");
+        let mut map = DigestMap::default();
+        map.note("id 684c9edb1c1d0000, sha256:5f0e…", "id 111122223333444455, sha256:6666…");
+        assert_eq!(map.as_printed("jq . blobs/684c9edb1c1d*"), "jq . blobs/111122223333*");
+        assert_eq!(map.as_printed("cat decade sha256:5f0e"), "cat decade sha256:6666");
+        assert_eq!(map.as_shown("id 111122223333"), "id 684c9edb1c1d");
         assert_eq!(replaced("→ state 684c9edb1c1d …", "→ state 111122223333 now"), "→ state 111122223333 …");
     }
 

@@ -1,7 +1,7 @@
 //! What is found of a lesson: one thing that it claims, and whether that is proven.
 
 use super::kind::BlockKind;
-use super::page::Mistake;
+use super::page::{Mistake, Page};
 
 /// What something is found of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum Subject {
 
 /// How it stands with a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Standing {
+pub(crate) enum Level {
     Proven,
     /// Good to know.
     Note,
@@ -47,7 +47,7 @@ pub(crate) enum Evidence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) subject: Subject,
-    pub(crate) standing: Standing,
+    pub(crate) level: Level,
     /// Of the page, from 1.
     pub(crate) line: usize,
     pub(crate) message: String,
@@ -72,6 +72,18 @@ impl Subject {
         }
     }
 
+    /// What a line of a page is about: a prediction or a task, and the transcript where it is in neither.
+    pub(crate) fn at(page: &Page, line: usize) -> Subject {
+        page.block_at(line).map_or(Subject::Transcript, |number| Subject::of_block(page, number))
+    }
+
+    /// The prediction or the task that a block is or belongs to; all others are the transcript.
+    pub(super) fn of_block(page: &Page, number: usize) -> Subject {
+        let block = &page.blocks[number];
+        let outer = block.within.map_or(block, |outer| &page.blocks[outer]);
+        Subject::of(outer.kind).unwrap_or(Subject::Transcript)
+    }
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Subject::Page => "page",
@@ -85,29 +97,29 @@ impl Subject {
     }
 }
 
-impl Standing {
+impl Level {
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Standing::Proven => "proven",
-            Standing::Note => "note",
-            Standing::Warning => "warning",
-            Standing::Fault => "error",
+            Level::Proven => "proven",
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Fault => "error",
         }
     }
 }
 
 impl Finding {
-    fn new(standing: Standing, subject: Subject, line: usize, message: impl Into<String>) -> Finding {
+    fn new(level: Level, subject: Subject, line: usize, message: impl Into<String>) -> Finding {
         let (message, evidence) = (message.into(), Evidence::None);
-        Finding { subject, standing, line, message, hint: None, evidence }
+        Finding { subject, level, line, message, hint: None, evidence }
     }
 
-    pub(super) fn proven(subject: Subject, line: usize, message: impl Into<String>) -> Finding {
-        Finding::new(Standing::Proven, subject, line, message)
+    pub(crate) fn proven(subject: Subject, line: usize, message: impl Into<String>) -> Finding {
+        Finding::new(Level::Proven, subject, line, message)
     }
 
     pub(super) fn note(subject: Subject, line: usize, message: impl Into<String>) -> Finding {
-        Finding::new(Standing::Note, subject, line, message)
+        Finding::new(Level::Note, subject, line, message)
     }
 
     pub(super) fn warning(
@@ -116,20 +128,20 @@ impl Finding {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Finding {
-        Finding { hint: Some(hint.into()), ..Finding::new(Standing::Warning, subject, line, message) }
+        Finding { hint: Some(hint.into()), ..Finding::new(Level::Warning, subject, line, message) }
     }
 
-    pub(super) fn fault(subject: Subject, line: usize, message: impl Into<String>, hint: impl Into<String>) -> Finding {
-        Finding { hint: Some(hint.into()), ..Finding::new(Standing::Fault, subject, line, message) }
+    pub(crate) fn fault(subject: Subject, line: usize, message: impl Into<String>, hint: impl Into<String>) -> Finding {
+        Finding { hint: Some(hint.into()), ..Finding::new(Level::Fault, subject, line, message) }
     }
 
     /// A mistake of a page as a finding of it.
     pub(super) fn mistake(subject: Subject, mistake: &Mistake) -> Finding {
         let hint = (!mistake.hint.is_empty()).then(|| mistake.hint.to_owned());
-        Finding { hint, ..Finding::new(Standing::Fault, subject, mistake.line, mistake.message.clone()) }
+        Finding { hint, ..Finding::new(Level::Fault, subject, mistake.line, mistake.message.clone()) }
     }
 
-    pub(super) fn showing(self, evidence: Evidence) -> Finding {
+    pub(crate) fn showing(self, evidence: Evidence) -> Finding {
         Finding { evidence, ..self }
     }
 }

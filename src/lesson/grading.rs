@@ -17,12 +17,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::checking::{Mismatch, first_mismatch};
+use super::digests::DigestMap;
 use super::finding::Subject;
-use super::fitting::align;
 use super::handed_in;
 use super::page::{Mistake, Page};
-use super::session::Run;
-use super::shell::{End, MOST_OUTPUT, Outcome, Shell, Typing};
+use super::shell::{CommandResult, Shell, Typing};
 use super::task::Task;
 use crate::diagnostic::Explained;
 use crate::errno;
@@ -62,32 +62,7 @@ pub(crate) struct Graded {
     pub(crate) heading: String,
     pub(crate) points: u32,
     /// The first check that did not pass; none where the task is done.
-    pub(crate) lack: Option<Lack>,
-}
-
-/// A check that did not pass.
-#[derive(Debug)]
-pub(crate) struct Lack {
-    pub(crate) line: usize,
-    pub(crate) command: String,
-    pub(crate) expected: Vec<String>,
-    pub(crate) seen: Vec<String>,
-    pub(crate) why: Why,
-}
-
-/// Why a check did not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It printed something else.
-    Output,
-    /// It ended with another exit code than it should.
-    ExitCode {
-        expected: i32,
-        seen: i32,
-    },
-    TimedOut,
-    /// It printed more than is looked at.
-    TooMuch,
+    pub(crate) mismatch: Option<Mismatch>,
 }
 
 /// Why nothing can be graded.
@@ -110,7 +85,7 @@ impl Explained for Error {
 
 impl Graded {
     pub(crate) fn earned(&self) -> u32 {
-        if self.lack.is_none() { self.points } else { 0 }
+        if self.mismatch.is_none() { self.points } else { 0 }
     }
 }
 
@@ -138,9 +113,9 @@ impl Grader<'_> {
         let folder = tempfile::Builder::new().prefix("layerlab-grade-").tempdir_in(&parent);
         let folder = folder.map_err(failed("can't make a folder in", &parent))?;
         let home = self.home.canonicalize().map_err(failed("can't find the home", self.home))?;
-        let desk = Desk { folder: folder.path(), home, work: self.work, grader: self };
-        desk.furnish().map_err(failed("can't make a place in", folder.path()))?;
-        let left_out = handed_in::copy(self.work, &desk.path("work"), self.limits);
+        let room = CheckRoom { folder: folder.path(), home, work: self.work, grader: self };
+        room.furnish().map_err(failed("can't make a place in", folder.path()))?;
+        let left_out = handed_in::copy(self.work, &room.path("work"), self.limits);
         let left_out = left_out.map_err(failed("can't copy", self.work))?;
         let mut tasks = Vec::new();
         for (number, block) in self.page.blocks.iter().enumerate() {
@@ -150,8 +125,8 @@ impl Grader<'_> {
             let task = Task::read(self.page, number)?;
             let heading = self.page.heading_above(block.line).map(|heading| heading.text.clone()).unwrap_or_default();
             let points = points(self.page, number, subject)?;
-            let lack = desk.lack(&task).map_err(failed("can't check in", folder.path()))?;
-            tasks.push(Graded { subject, line: block.line - 1, heading, points, lack });
+            let mismatch = room.mismatch(&task).map_err(failed("can't check in", folder.path()))?;
+            tasks.push(Graded { subject, line: block.line - 1, heading, points, mismatch });
         }
         let title = self.page.title().unwrap_or_default().to_owned();
         Ok(Grade { title, tasks, left_out })
@@ -171,14 +146,14 @@ fn points(page: &Page, number: usize, subject: Subject) -> Result<u32, Mistake> 
 }
 
 /// Where checks are run.
-struct Desk<'g> {
+struct CheckRoom<'g> {
     folder: &'g Path,
     home: PathBuf,
     work: &'g Path,
     grader: &'g Grader<'g>,
 }
 
-impl Desk<'_> {
+impl CheckRoom<'_> {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -222,32 +197,25 @@ impl Desk<'_> {
         Shell::start_clean(&self.path("control"), &self.path("work"), &variables)
     }
 
-    fn run(&self, shell: &mut Shell, command: &str) -> io::Result<Outcome> {
-        let mut outcome = shell.run(command, &Typing::nothing(self.grader.patience, self.grader.interrupt))?;
-        // A mistake in a command is one in its file, of which the page knows nothing.
-        outcome.output = outcome.output.replace(&format!("{}: ", self.path("control/command").display()), "");
-        Ok(outcome)
+    fn run(&self, shell: &mut Shell, command: &str) -> io::Result<CommandResult> {
+        shell.run(command, &Typing::nothing(self.grader.patience, self.grader.interrupt))
     }
 
     /// The first check of a task that does not pass. What the checks have started is ended.
-    fn lack(&self, task: &Task) -> io::Result<Option<Lack>> {
+    fn mismatch(&self, task: &Task) -> io::Result<Option<Mismatch>> {
         let before = self.containers()?;
         let mut shell = self.shell()?;
-        let mut lack = None;
-        for check in &task.checks {
-            let outcome = self.run(&mut shell, &format!("set -u\n{}", check.command))?;
-            lack = judged(check, &outcome);
-            if lack.is_some() {
-                break;
-            }
-        }
+        // The page's own digests: a student's machine has others, which only the learner's walk knows.
+        let digests = DigestMap::default();
+        let mismatch =
+            first_mismatch(&task.checks, &digests, |check| self.run(&mut shell, &format!("set -u\n{check}")))?;
         drop(shell);
         let after = self.containers()?;
         let new: Vec<&str> = after.difference(&before).map(String::as_str).collect();
         if !new.is_empty() {
             self.run(&mut self.shell()?, &format!("docker rm -f -v {}", new.join(" ")))?;
         }
-        Ok(lack)
+        Ok(mismatch)
     }
 
     /// The ids of all containers of the home.
@@ -256,24 +224,4 @@ impl Desk<'_> {
         let is_id = |line: &&str| line.len() == 64 && line.chars().all(|digit| digit.is_ascii_hexdigit());
         Ok(listed.output.lines().filter(is_id).map(str::to_owned).collect())
     }
-}
-
-/// What is lacking of a check.
-fn judged(check: &Run, outcome: &Outcome) -> Option<Lack> {
-    let expected: Vec<String> = check.pieces.iter().flat_map(|piece| piece.shown[piece.typed..].to_vec()).collect();
-    let status = check.status.unwrap_or(0);
-    let lines = || outcome.output.lines().map(str::to_owned).collect::<Vec<String>>();
-    let (seen, why) = match outcome.end {
-        _ if outcome.output.len() >= MOST_OUTPUT => (Vec::new(), Why::TooMuch),
-        End::TimedOut(_) => (lines(), Why::TimedOut),
-        End::Exit(code) => {
-            let seen = lines();
-            match align(&expected, &seen) {
-                None => (seen, Why::Output),
-                Some(_) if code != status => (seen, Why::ExitCode { expected: status, seen: code }),
-                Some(_) => return None,
-            }
-        }
-    };
-    Some(Lack { line: check.line, command: check.command.clone(), expected, seen, why })
 }

@@ -11,9 +11,10 @@
 //! digests.rs  ids and digests, which differ from machine to machine
 //! room.rs     a folder with a home of its own; copying.rs: what comes into it; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
-//! checking.rs whether a task is done
+//! checking.rs whether commands do what is shown
 //! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
 //! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
+//! leaving.rs  what is there at the end
 //! grading.rs  what a student has done of a lesson; handed_in.rs: a folder that is not to be trusted, copied
 //! together.rs several pages at the same time; sample.rs: a lesson to begin with
 //! ```
@@ -33,6 +34,7 @@ mod grading;
 mod handed_in;
 mod hub;
 mod kind;
+mod leaving;
 mod page;
 mod proving;
 mod question;
@@ -51,11 +53,11 @@ mod unfinished;
 
 pub(crate) use about::About;
 pub(crate) use change::changed;
-pub(crate) use checking::{Gap, Verdict, verdict};
-pub(crate) use digests::{Known, OnPages};
-pub(crate) use finding::{Evidence, Finding, Standing, Subject};
+pub(crate) use checking::{Cause, Mismatch, first_mismatch};
+pub(crate) use digests::{DigestMap, OnPages};
+pub(crate) use finding::{Evidence, Finding, Level, Subject};
 pub(crate) use fitting::{align, arranged, fits};
-pub(crate) use grading::{Grade, Graded, Grader, Lack, Why};
+pub(crate) use grading::{Grade, Graded, Grader};
 pub(crate) use kind::BlockKind;
 pub(crate) use page::{Block, Mistake, Page};
 pub(crate) use proving::{Proof, prove};
@@ -66,7 +68,7 @@ pub(crate) use room::{Error as RoomError, HUB, Room};
 pub(crate) use sample::write as write_sample;
 pub(crate) use script::{Act, FileName, acts};
 pub(crate) use session::{CTRL_C, Run, goes_on, typed_at_prompt};
-pub(crate) use shell::{End, Typing};
+pub(crate) use shell::{Kin, Typing, names_of_processes};
 pub(crate) use task::Task;
 pub(crate) use terminal::plain;
 pub(crate) use together::on_each;

@@ -13,9 +13,9 @@ use std::io;
 use std::sync::Mutex;
 
 use super::answers::{Likeness, likeness};
-use super::checking::is_as_shown;
-use super::digests::OnPages;
-use super::finding::{Evidence, Finding, Standing, Subject};
+use super::checking::first_mismatch;
+use super::digests::{DigestMap, OnPages};
+use super::finding::{Evidence, Finding, Level, Subject};
 use super::form::{self, Form, limited};
 use super::kind::BlockKind;
 use super::page::Page;
@@ -37,7 +37,7 @@ pub(crate) struct Proof {
 impl Proof {
     /// Whether all that it claims is proven.
     pub(crate) fn is_whole(&self) -> bool {
-        self.findings.iter().all(|finding| finding.standing != Standing::Fault)
+        self.findings.iter().all(|finding| finding.level != Level::Fault)
     }
 
     /// What can't be proven, because it can't be read as a page.
@@ -60,12 +60,12 @@ pub(crate) fn prove(page: &Page, options: &Options, pages: &Mutex<OnPages>, limi
         findings.extend(prover.troubles());
         findings.extend(prover.drifts());
         findings.extend(prover.answers());
-        findings.extend(prover.left());
+        findings.extend(replay.leftovers.findings(page, form.about.as_ref()));
         findings.extend(empty_proofs(page, &form, options)?);
         let proven = prover.proven(&findings);
         findings.extend(proven);
     }
-    findings.sort_by_key(|finding| (order(finding.subject), finding.line, finding.standing));
+    findings.sort_by_key(|finding| (order(finding.subject), finding.line, finding.level));
     Ok(Proof { title, findings })
 }
 
@@ -96,7 +96,7 @@ impl Prover<'_> {
                 Kind::Store => Subject::End,
                 Kind::Link => Subject::Files,
                 Kind::Digest => Subject::Transcript,
-                Kind::Command | Kind::Change | Kind::DoneBefore => self.subject_at(*line),
+                Kind::Command | Kind::Change | Kind::DoneBefore => Subject::at(self.page, *line),
             };
             let hint = match kind {
                 Kind::DoneBefore => "let it look at what only the solution makes",
@@ -119,7 +119,7 @@ impl Prover<'_> {
             let block = &self.page.blocks[*number];
             let place = block.lines.iter().zip(printed).position(|(shown, printed)| shown != printed);
             let line = block.line + place.unwrap_or(block.lines.len().min(printed.len()).saturating_sub(1));
-            let (subject, message, hint) = match (self.subject_of(*number), block.kind) {
+            let (subject, message, hint) = match (Subject::of_block(self.page, *number), block.kind) {
                 (Subject::Prediction, _) => (
                     Subject::Prediction,
                     "the proof prints something else",
@@ -174,51 +174,9 @@ impl Prover<'_> {
         script::proof(self.page, number).unwrap_or_default().iter().flat_map(Run::output).collect()
     }
 
-    /// What somebody would have to remove.
-    fn left(&self) -> Vec<Finding> {
-        let line = self.page.text.lines().count().max(1);
-        let kept = self.form.about.as_ref().map(|about| about.leaves.as_slice()).unwrap_or_default();
-        let left = &self.replay.leftovers;
-        let unkept = |names: &[String]| {
-            let names: Vec<String> =
-                names.iter().filter(|name| !kept.contains(name)).map(|name| format!("`{}`", limited(name))).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        let mut findings = Vec::new();
-        if let Some(names) = unkept(&left.running) {
-            let hint = "end the page with `docker rm -f NAME`, or say `leaves: NAME` in its block `lesson`";
-            findings.push(Finding::fault(
-                Subject::End,
-                line,
-                format!("still running when the page ends: {names}"),
-                hint,
-            ));
-        }
-        if let Some(names) = unkept(&left.processes) {
-            let hint = "end what the page has started in the background";
-            findings.push(Finding::fault(
-                Subject::End,
-                line,
-                format!("processes that go on when the page ends: {names}"),
-                hint,
-            ));
-        }
-        let kinds = [
-            ("containers that have ended", &left.ended, "docker rm NAME"),
-            ("volumes", &left.volumes, "docker volume rm NAME"),
-        ];
-        for (kind, names, command) in kinds {
-            if let Some(names) = unkept(names) {
-                let hint = format!("end the page with `{command}`, or say `leaves: NAME` in its block `lesson`");
-                findings.push(Finding::warning(Subject::End, line, format!("{kind} are left: {names}"), hint));
-            }
-        }
-        findings
-    }
-
     /// What the page, its folder and each prediction and task have proven, where nothing speaks against it.
     fn proven(&self, findings: &[Finding]) -> Vec<Finding> {
-        let faults: Vec<&Finding> = findings.iter().filter(|finding| finding.standing == Standing::Fault).collect();
+        let faults: Vec<&Finding> = findings.iter().filter(|finding| finding.level == Level::Fault).collect();
         let of = |subject: Subject| !faults.iter().any(|fault| fault.subject == subject);
         let within = |number: usize| {
             let block = &self.page.blocks[number];
@@ -240,7 +198,11 @@ impl Prover<'_> {
         }
         for (number, task) in self.form.tasks.iter().filter(|(number, _)| within(*number)) {
             let message = format!("undone before its solution, done after it; hints: {}", task.hints.len());
-            proven.push(Finding::proven(self.subject_of(*number), self.page.blocks[*number].line - 1, message));
+            proven.push(Finding::proven(
+                Subject::of_block(self.page, *number),
+                self.page.blocks[*number].line - 1,
+                message,
+            ));
         }
         if of(Subject::Transcript) {
             let message = format!("prints what is shown; commands: {}", self.replay.commands);
@@ -250,17 +212,6 @@ impl Prover<'_> {
             proven.push(Finding::proven(Subject::End, 1, "nothing runs when the page ends, and the store is whole"));
         }
         proven
-    }
-
-    fn subject_at(&self, line: usize) -> Subject {
-        self.page.block_at(line).map_or(Subject::Transcript, |number| self.subject_of(number))
-    }
-
-    /// The prediction or the task that a block is or belongs to; all others are the transcript.
-    fn subject_of(&self, number: usize) -> Subject {
-        let block = &self.page.blocks[number];
-        let outer = block.within.map_or(block, |outer| &self.page.blocks[outer]);
-        Subject::of(outer.kind).unwrap_or(Subject::Transcript)
     }
 }
 
@@ -285,15 +236,13 @@ fn empty_proofs(page: &Page, form: &Form, options: &Options) -> Result<Vec<Findi
 
 /// Whether a proof prints what it is to print in this room.
 fn passes(page: &Page, number: usize, room: &mut Room, options: &Options) -> io::Result<bool> {
-    for run in script::proof(page, number).unwrap_or_default() {
+    let proof = script::proof(page, number).unwrap_or_default();
+    let mismatch = first_mismatch(&proof, &DigestMap::default(), |command| {
         // A variable that the page sets is not set here: no command may go on without it. A proof that asks the machine is as good as one that
         // asks us; so where it names neither of us, no program is there at all.
-        let names_us = ["docker", "layerlab"].iter().any(|name| run.command.contains(name));
+        let names_us = ["docker", "layerlab"].iter().any(|name| command.contains(name));
         let path = if names_us { "" } else { "PATH=/nowhere\n" };
-        let command = format!("set -u\n{path}{}", run.command);
-        if !is_as_shown(&run, &room.run(&command, &typing(options, "", false))?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+        room.run(&format!("set -u\n{path}{command}"), &typing(options, "", false))
+    });
+    Ok(mismatch?.is_none())
 }

@@ -9,14 +9,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::change::changed;
-use super::checking::{self, Verdict};
-use super::digests::{self, At, Known, OnPages};
+use super::checking::first_mismatch;
+use super::digests::{self, At, DigestMap, OnPages};
 use super::fitting::{align, arranged, fits, likened};
+use super::leaving::Leftovers;
 use super::page::{Block, Mistake, Page};
-use super::room::{self, Leftovers, Room};
+use super::room::{self, Room};
 use super::script::{Act, FileName, acts};
 use super::session::{Piece, Run, typed_at_prompt};
-use super::shell::{End, Outcome, Typing};
+use super::shell::{CommandResult, End, Typing};
 use super::task::Task;
 use super::trouble::{Kind, Trouble};
 use crate::progress::Interrupt;
@@ -96,9 +97,7 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
     let mut left_out = Vec::new();
     let mut room = if is_lesson {
         let mut room = Room::new(&[])?;
-        // What a lesson shows of times and sizes is the same whenever it is run.
-        room.set_usual("SOURCE_DATE_EPOCH", "1700000000");
-        room.set_usual("TZ", "UTC");
+        room.stop_clock();
         left_out = room.furnish(super::folder_of(path))?;
         room
     } else {
@@ -111,7 +110,7 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
         page,
         room,
         options,
-        known: Known::default(),
+        digest_map: DigestMap::default(),
         digests: Vec::new(),
         found: BTreeMap::new(),
         updated: BTreeMap::new(),
@@ -132,7 +131,7 @@ struct Replayer<'p> {
     page: &'p Page,
     room: Room,
     options: &'p Options,
-    known: Known,
+    digest_map: DigestMap,
     /// The digests that were shown and printed, each with its line.
     digests: Vec<(usize, String, String)>,
     /// The lines of blocks, as they would have to be.
@@ -181,8 +180,7 @@ impl Replayer<'_> {
     /// Whether the checks of a task print what they print when it is done.
     fn is_done(&mut self, task: &Task) -> io::Result<bool> {
         let (room, typing) = (&mut self.room, typing(self.options, "", false));
-        let verdict = checking::verdict(&task.checks, &self.known, |command| room.run(command, &typing))?;
-        Ok(verdict == Verdict::Done)
+        Ok(first_mismatch(&task.checks, &self.digest_map, |command| room.run(command, &typing))?.is_none())
     }
 
     fn trouble(&mut self, line: usize, kind: Kind, message: impl Into<String>, output: &str) {
@@ -245,8 +243,8 @@ impl Replayer<'_> {
         if !run.edits.is_empty() {
             self.prepare_edits(run)?;
         }
-        let command = self.known.as_printed(&run.command);
-        let input: String = run.input.iter().map(|line| format!("{}\n", self.known.as_printed(line))).collect();
+        let command = self.digest_map.as_printed(&run.command);
+        let input: String = run.input.iter().map(|line| format!("{}\n", self.digest_map.as_printed(line))).collect();
         let awaited = run.awaited_before_ctrl_c();
         let is_time = |output: &str, pressed: usize| {
             let lines: Vec<&str> = output.lines().collect();
@@ -259,11 +257,9 @@ impl Replayer<'_> {
             is_time_for_ctrl_c: run.has_ctrl_c().then_some(&is_time),
             ..typing(self.options, &input, run.is_at_a_terminal())
         };
-        let mut outcome = self.room.run(&command, &typing)?;
-        // A mistake in a command is one in its file, of which the page knows nothing.
-        outcome.output = outcome.output.replace(&format!("{}: ", self.room.command_file().display()), "");
-        self.judge(run, &outcome);
-        for (number, (piece, printed)) in run.pieces.iter().zip(run.cut(&outcome.output)).enumerate() {
+        let result = self.room.run(&command, &typing)?;
+        self.judge(run, &result);
+        for (number, (piece, printed)) in run.pieces.iter().zip(run.cut(&result.output)).enumerate() {
             let line = if number == 0 { run.line } else { self.page.blocks[piece.block].line };
             self.compare(piece, line, &printed);
         }
@@ -271,9 +267,9 @@ impl Replayer<'_> {
     }
 
     /// What is wrong with a command beside what it printed.
-    fn judge(&mut self, run: &Run, outcome: &Outcome) {
-        let output = outcome.output.as_str();
-        match (outcome.end, run.status) {
+    fn judge(&mut self, run: &Run, result: &CommandResult) {
+        let output = result.output.as_str();
+        match (result.end, run.status) {
             (End::TimedOut(patience), _) => {
                 let message = format!("`{}` did not end within {} s", run.command, patience.as_secs());
                 self.trouble(run.line, Kind::Command, message, output);
@@ -299,13 +295,13 @@ impl Replayer<'_> {
     /// Compares a piece, which begins at a line, with what was printed, and notes how it would have to look.
     fn compare(&mut self, piece: &Piece, line: usize, printed: &[String]) {
         let (typed, shown) = piece.shown.split_at(piece.typed);
-        let printed = &arranged(shown, printed, |line| self.known.as_printed(line));
+        let printed = &arranged(shown, printed, |line| self.digest_map.as_printed(line));
         let (found, updated) = match align(shown, printed) {
             Some(pairs) => {
                 let mut updated = shown.to_vec();
                 for (at, to) in pairs {
                     let (shown, printed) = (&shown[at], &printed[to]);
-                    self.known.note(shown, printed);
+                    self.digest_map.note(shown, printed);
                     let line = line + piece.typed + at;
                     let pairs = digests::pairs(shown, printed).into_iter();
                     self.digests.extend(pairs.map(|(shown, printed)| (line, shown.to_owned(), printed.to_owned())));
@@ -314,12 +310,12 @@ impl Replayer<'_> {
                 (shown.to_vec(), updated)
             }
             None => (
-                likened(shown, printed, |shown, _| shown.to_owned(), |line| self.known.as_shown(line)),
+                likened(shown, printed, |shown, _| shown.to_owned(), |line| self.digest_map.as_shown(line)),
                 likened(shown, printed, digests::replaced, str::to_owned),
             ),
         };
         let status = piece.status.iter();
-        let commands = typed.iter().map(|line| self.known.as_printed(line));
+        let commands = typed.iter().map(|line| self.digest_map.as_printed(line));
         let block = self.updated.entry(piece.block).or_default();
         block.extend(commands.chain(updated).chain(status.clone().cloned()));
         let block = self.found.entry(piece.block).or_default();
@@ -358,7 +354,7 @@ impl Replayer<'_> {
             Purpose::Prove => self.room.leftovers()?,
             Purpose::Compare | Purpose::Rewrite => Leftovers::default(),
         };
-        let updated = self.known.as_printed(&self.page.with(&self.updated));
+        let updated = self.digest_map.as_printed(&self.page.with(&self.updated));
         let found = self.page.with(&self.found);
         let Replayer { page, commands, troubles, found: mut drifts, .. } = self;
         drifts.retain(|block, lines| page.blocks[*block].lines != *lines);

@@ -20,7 +20,8 @@ use std::process::{Command, Stdio};
 
 use super::copying::{Copier, LinksTo, Refusal};
 use super::hub::Hub;
-use super::shell::{Outcome, Shell, Typing};
+use super::leaving::Leftovers;
+use super::shell::{CommandResult, Shell, Typing};
 use crate::diagnostic::Explained;
 use crate::errno;
 
@@ -96,16 +97,6 @@ pub(crate) struct Room {
     editor: Option<OsString>,
     /// The folder that goes with the room.
     passing: Option<tempfile::TempDir>,
-}
-
-/// What is there that somebody would have to remove.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Leftovers {
-    /// The names of containers that run, of those that have ended, of volumes, of processes.
-    pub(crate) running: Vec<String>,
-    pub(crate) ended: Vec<String>,
-    pub(crate) volumes: Vec<String>,
-    pub(crate) processes: Vec<String>,
 }
 
 impl Room {
@@ -210,16 +201,14 @@ impl Room {
         self.set.push((name, value));
     }
 
-    /// Its commands have this variable, unless the user has said something else.
-    pub(super) fn set_usual(&mut self, name: &'static str, value: &'static str) {
-        if std::env::var_os(name).is_none() {
-            self.set(name, value);
+    /// Its commands have one time and one zone, if the user has not said which: what lessons show of times, names and sizes is the same
+    /// whenever they are run.
+    pub(crate) fn stop_clock(&mut self) {
+        for (name, value) in [("SOURCE_DATE_EPOCH", "1700000000"), ("TZ", "UTC")] {
+            if std::env::var_os(name).is_none() {
+                self.set(name, value);
+            }
         }
-    }
-
-    /// The file of the command that is typed.
-    pub(super) fn command_file(&self) -> PathBuf {
-        self.path("control/command")
     }
 
     /// The next `edit` of the debugger puts this text into the file.
@@ -247,16 +236,16 @@ impl Room {
     }
 
     /// Types a command.
-    pub(crate) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
+    pub(crate) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<CommandResult> {
         let mut shell = match self.shell.take() {
             Some(shell) => shell,
             None => self.open_shell()?,
         };
-        let outcome = shell.run(command, typing)?;
-        if !outcome.is_last {
+        let result = shell.run(command, typing)?;
+        if !result.is_last {
             self.shell = Some(shell);
         }
-        Ok(outcome)
+        Ok(result)
     }
 
     fn open_shell(&self) -> io::Result<Shell> {
@@ -309,7 +298,10 @@ impl Room {
     }
 
     /// What the commands have left.
-    pub(super) fn leftovers(&self) -> io::Result<Leftovers> {
+    ///
+    /// # Errors
+    /// The program can't be run.
+    pub(crate) fn leftovers(&self) -> io::Result<Leftovers> {
         let list = |arguments: &[&str]| {
             let (text, _) = self.layerlab(arguments)?;
             Ok::<_, io::Error>(text.lines().map(str::to_owned).collect::<Vec<_>>())

@@ -67,7 +67,7 @@ pub(crate) enum End {
 
 /// What a command did.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct CommandResult {
     pub(crate) output: String,
     pub(crate) end: End,
     /// Whether the shell ended with it.
@@ -124,7 +124,7 @@ impl Shell {
     }
 
     /// Carries out a command to its end.
-    pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<Outcome> {
+    pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<CommandResult> {
         std::fs::write(self.control.join("command"), format!("{command}\n"))?;
         std::fs::write(self.control.join("input"), typing.input)?;
         // A shell that has ended takes no command: its output says so.
@@ -156,41 +156,35 @@ impl Shell {
                     output.extend_from_slice(&bytes[..room.min(bytes.len())]);
                 }
                 Ok(Heard::End(code)) => {
-                    let text = terminal.map(Terminal::finish).unwrap_or_default() + &text(&output);
-                    return Ok(Outcome { output: text, end: End::Exit(code), is_last: false });
+                    let text = terminal.map(Terminal::finish).unwrap_or_default() + &String::from_utf8_lossy(&output);
+                    return Ok(self.result(&text, End::Exit(code), false));
                 }
                 Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.signal(Signal::KILL);
                     self.child.wait()?;
-                    let end = End::TimedOut(typing.patience);
-                    return Ok(Outcome { output: text(&output), end, is_last: true });
+                    return Ok(self.result(&String::from_utf8_lossy(&output), End::TimedOut(typing.patience), true));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     // One that has closed its streams is of no use.
                     self.signal(Signal::KILL);
                     let status = self.child.wait()?;
                     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-                    return Ok(Outcome { output: text(&output), end: End::Exit(code), is_last: true });
+                    return Ok(self.result(&String::from_utf8_lossy(&output), End::Exit(code), true));
                 }
             }
         }
     }
 
+    fn result(&self, printed: &str, end: End, is_last: bool) -> CommandResult {
+        // A mistake in a command is one in its file, of which the page knows nothing.
+        let file = format!("{}: ", self.control.join("command").display());
+        CommandResult { output: printed.replace("\r\n", "\n").replace(&file, ""), end, is_last }
+    }
+
     /// The names of the processes that its commands have left, as far as they are still in its group.
     pub(super) fn left(&self) -> Vec<String> {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-        let own = self.child.id().to_string();
-        let name = |process: std::fs::DirEntry| {
-            let number = process.file_name().into_string().ok().filter(|name| *name != own)?;
-            // `NUMBER (NAME) STATE PARENT GROUP …`; see proc_pid_stat(5). One that has ended has none.
-            let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
-            let (before, after) = text.rsplit_once(')')?;
-            let mut fields = after.split_whitespace();
-            let is_left = fields.next() != Some("Z") && fields.nth(1) == Some(own.as_str());
-            is_left.then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
-        };
-        processes.flatten().filter_map(name).collect()
+        names_of_processes(Kin::Group, self.child.id())
     }
 
     fn signal(&self, signal: Signal) {
@@ -207,6 +201,29 @@ impl Drop for Shell {
         // It can't be waited for only where that was done already.
         let _ = self.child.wait();
     }
+}
+
+/// What processes have in common: the place of its number in proc_pid_stat(5), behind the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kin {
+    Group = 1,
+    Session = 2,
+}
+
+/// The names of the processes of a group or a session, without the one that it has its number of.
+pub(crate) fn names_of_processes(kin: Kin, leader: u32) -> Vec<String> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let leader = leader.to_string();
+    let name = |process: std::fs::DirEntry| {
+        let number = process.file_name().into_string().ok().filter(|name| *name != leader)?;
+        // `NUMBER (NAME) STATE PARENT GROUP SESSION …`. One that has ended has none.
+        let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        let (before, after) = text.rsplit_once(')')?;
+        let mut fields = after.split_whitespace();
+        let is_kin = fields.next() != Some("Z") && fields.nth(kin as usize) == Some(leader.as_str());
+        is_kin.then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
+    };
+    processes.flatten().filter_map(name).collect()
 }
 
 /// Passes on what is printed and how commands end, until nobody wants it or the shell has ended. Who still has the pipe then is heard no more.
@@ -247,8 +264,4 @@ fn listen(mut reader: PipeReader, mut answers: UnixStream, mut pass: impl FnMut(
             }
         }
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }

@@ -35,7 +35,7 @@ pub(super) fn arrive_with(tutor: &mut Tutor<'_>, number: usize, mut extent: Exte
     loop {
         let key = tutor.stop().key.clone();
         tutor.notebook.change(|progress| progress.at = Some(key))?;
-        if matches!(tutor.stop().kind, Kind::Command(_) | Kind::Task { .. } | Kind::End) {
+        if matches!(tutor.stop().kind, Kind::Command(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End) {
             doing::leave_session(tutor)?;
         }
         show(tutor, extent)?;
@@ -101,7 +101,7 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
             let question = text::question(question, palette, columns);
             tutor.show_page(&format!("{question}\n"))
         }
-        Kind::Task { task, is_challenge } => {
+        Kind::Task { task, is_challenge, .. } => {
             let name = if *is_challenge { "Challenge" } else { "Exercise" };
             let name = palette.paint(Role::Strong, name);
             let task = page::page(&task.description, palette, columns);
@@ -150,6 +150,8 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         if !doing::agrees(&line.expected, &output) {
             let text = "The lesson expects something else here. Perhaps an earlier command was skipped, or had another result.";
             tutor.say(Role::Notice, "·", text)?;
+            let seen = output.lines().map(str::to_owned).collect();
+            tutor.mismatches.push(doing::otherwise(line, line.expected.clone(), seen));
         }
     }
     let right = &question.answers[question.right() - 1];

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::open::{Tutor, homely};
 use crate::learning::{Asks, Edit, Kind, Line, Manner, Seen, Stage};
-use crate::lesson::{CTRL_C, Typing, align, arranged, fits};
+use crate::lesson::{CTRL_C, Cause, Mismatch, align, arranged, fits};
 use crate::view::learning as text;
 use crate::view::palette::Role;
 
@@ -46,13 +46,18 @@ pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
         }
         _ => {
             let manner = if tutor.is_interactive() { Manner::Terminal } else { Manner::Alone };
-            let seen = tutor.console(true, |console, onlooker| console.run(typed, manner, Asks::Nothing, onlooker))?;
-            arrived(tutor, &seen, manner)?;
-            if let Stage::Ended(code @ 1..) = seen.stage {
-                tell_status(tutor, code)?;
-            }
-            Ok(false)
+            run_own(tutor, typed, manner, Asks::Nothing).map(|()| false)
         }
+    }
+}
+
+/// Runs a command that is not the one of this stop.
+pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, manner: Manner, asks: Asks) -> Result<(), Error> {
+    let seen = tutor.console(true, |console, onlooker| console.run(typed, manner, asks, onlooker))?;
+    arrived(tutor, &seen, manner)?;
+    match seen.stage {
+        Stage::Ended(code @ 1..) => tell_status(tutor, code),
+        Stage::Ended(_) | Stage::Asks(_) | Stage::Gone(_) => Ok(()),
     }
 }
 
@@ -91,7 +96,7 @@ fn tell_status(tutor: &mut Tutor<'_>, code: i32) -> Result<(), Error> {
 }
 
 /// Types the line of this stop at the prompt of the program, which is started where it does not wait any more.
-fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Error> {
+pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Error> {
     if tutor.session.is_none() && !begin_again(tutor)? {
         tutor.say(Role::Bad, "✗", "The program did not come to its prompt. Enter tries again, `next` goes on.")?;
         return Ok(false);
@@ -186,10 +191,16 @@ fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, manner: Manner) -> Res
         let shown = tutor
             .notebook
             .look(|progress| expected.iter().map(|line| progress.digests.as_printed(line)).collect::<Vec<_>>());
-        let shown = if shown.is_empty() { vec!["(nothing)".to_owned()] } else { shown };
-        tutor.show(&text::expected(&shown, palette, columns))?;
+        let nothing = ["(nothing)".to_owned()];
+        tutor.show(&text::expected(if shown.is_empty() { &nothing } else { &shown }, palette, columns))?;
+        tutor.mismatches.push(otherwise(line, shown, printed));
     }
     Ok(is_as_shown)
+}
+
+/// A line that has printed something else than is shown.
+pub(super) fn otherwise(line: &Line, expected: Vec<String>, seen: Vec<String>) -> Mismatch {
+    Mismatch { line: line.number, command: line.typed.clone(), expected, seen, cause: Cause::Output }
 }
 
 /// Whether what is shown fits what was printed, however both are broken into lines.
@@ -206,17 +217,9 @@ fn trimmed(lines: &[String]) -> &[String] {
 
 /// Runs a command that only looks, and gives what it prints.
 pub(super) fn quietly(tutor: &mut Tutor<'_>, command: &str) -> Result<String, Error> {
-    if tutor.session.is_none() {
-        let asks = Asks::Nothing;
-        return Ok(tutor
-            .console(false, |console, onlooker| console.run(command, Manner::Alone, asks, onlooker))?
-            .output);
-    }
-    // The shell is taken by the program that waits.
-    let interrupt = tutor.interrupt.clone();
-    let patience = std::time::Duration::from_secs(60);
-    let outcome = tutor.desk().room.run(command, &Typing::nothing(patience, &interrupt)).map_err(Error::Console)?;
-    Ok(outcome.output)
+    let seen =
+        tutor.console(false, |console, onlooker| console.run(command, Manner::Alone, Asks::Nothing, onlooker))?;
+    Ok(seen.output)
 }
 
 /// Ends the program that waits at its prompt: the lesson is done with it.
@@ -241,7 +244,7 @@ pub(super) fn is_written(tutor: &Tutor<'_>, edit: &Edit) -> bool {
 }
 
 /// Writes or changes the file of this stop.
-fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
+pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
     if is_written(tutor, edit) {
         return Ok(true);
     }

@@ -19,6 +19,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether a command has taken too long.
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self, Error::Console(error) if error.kind() == io::ErrorKind::TimedOut)
+    }
+
     /// Whether it only is that somebody wished to stop.
     pub(super) fn is_interrupt(&self) -> bool {
         let is_stopped = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;

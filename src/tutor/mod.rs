@@ -8,6 +8,7 @@
 //! doing.rs    commands are run, lines typed, files written
 //! tasks.rs    checks, hints, solutions
 //! prompt.rs   the loop
+//! rehearsal.rs  a lesson gone through without a learner
 //! ```
 //!
 //! Whatever is known of the lesson, of its files and of its state is asked of [`crate::learning`].
@@ -19,12 +20,13 @@ mod error;
 mod lines;
 mod open;
 mod prompt;
+mod rehearsal;
 mod tasks;
-
 mod words;
 
 pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
 pub(crate) use open::{Setting, Tutor};
 pub(crate) use prompt::{list, once, reset, run};
+pub(crate) use rehearsal::{Conditions, rehearse};
 pub(crate) use words::{Word, name_of};

@@ -5,12 +5,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::error::Error;
 use super::lines::Lines;
 use crate::learning::{
     Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Turn, Walk, Watch,
 };
+use crate::lesson::Mismatch;
 use crate::progress::Interrupt;
 use crate::prompt::{Next, Printer};
 use crate::shown;
@@ -31,6 +33,8 @@ pub(crate) struct Setting<'t> {
     pub(crate) terminal: Option<File>,
     pub(crate) lines: Box<dyn Lines>,
     pub(crate) interrupt: Interrupt,
+    /// How long a command may take, where nobody is there to end it.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A lesson that is open.
@@ -52,6 +56,9 @@ pub(crate) struct Tutor<'t> {
     pub(super) terminal: Option<File>,
     pub(super) lines: Box<dyn Lines>,
     pub(super) interrupt: Interrupt,
+    pub(super) patience: Option<Duration>,
+    /// What was done otherwise than the page shows, as far as the learner was told so.
+    pub(super) mismatches: Vec<Mismatch>,
     /// Looks after the files while a task is open.
     pub(super) watch: Option<Watch>,
     /// Shows something above the line that is being typed.
@@ -82,7 +89,8 @@ impl<'t> Tutor<'t> {
     /// # Errors
     /// A lesson with a mistake in it; what the file system says.
     pub(crate) fn open(setting: Setting<'t>) -> Result<Tutor<'t>, Error> {
-        let Setting { catalogue, lesson, shelf, folder, out, palette, terminal, mut lines, interrupt } = setting;
+        let Setting { catalogue, lesson, shelf, folder, out, palette, terminal, mut lines, interrupt, patience } =
+            setting;
         let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
         let turn = Turn::take(&shelf.place(&lesson.name), lesson)?;
         let notebook = Notebook::open(shelf.clone(), &lesson.name)?;
@@ -119,6 +127,8 @@ impl<'t> Tutor<'t> {
             terminal,
             lines,
             interrupt,
+            patience,
+            mismatches: Vec::new(),
             watch: None,
             shown: Shown::default(),
             is_idle: Arc::new(AtomicBool::new(false)),
@@ -246,7 +256,8 @@ impl<'t> Tutor<'t> {
             (None, Manner::Terminal) => Ok(()),
             (_, Manner::Piped | Manner::Alone) => out.write_all(bytes).and_then(|()| out.flush()),
         };
-        let mut onlooker = Onlooker { keyboard: terminal, show: &mut show, interrupt: &self.interrupt };
+        let mut onlooker =
+            Onlooker { keyboard: terminal, show: &mut show, interrupt: &self.interrupt, patience: self.patience };
         if is_shown {
             self.shown = Shown { is_gap: false, ..self.shown };
         }

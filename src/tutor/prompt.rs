@@ -14,7 +14,7 @@ use crate::view::{page, table, units};
 
 /// Whether the lesson goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     On,
     Quit,
 }
@@ -111,7 +111,7 @@ pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
     }
 }
 
-fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
+pub(super) fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
     restore(tutor)?;
     if let Some(word) = words::parse(line, tutor.session.is_some()) {
         return say(tutor, word);

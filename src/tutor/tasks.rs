@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::error::Error;
 use super::open::{Tutor, homely};
 use crate::learning::{Kind, Watch};
-use crate::lesson::{Task, Verdict};
+use crate::lesson::{Mismatch, Task};
 use crate::prompt::Next;
 use crate::view::learning as text;
 use crate::view::page;
@@ -47,9 +47,9 @@ fn watch(tutor: &mut Tutor<'_>) {
             return;
         }
         let known = notebook.look(|progress| progress.digests.clone());
-        let verdict = desk.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
+        let mismatch = desk.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
         // Failures are reported only when the learner asks, with `check`.
-        if let Ok(Verdict::Done) = verdict
+        if let Ok(None) = mismatch
             && notebook.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
         {
             (printer.lock().unwrap_or_else(PoisonError::into_inner))(format!("{mark} {DONE}\n"));
@@ -66,14 +66,15 @@ pub(super) fn look(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if tutor.session.is_some() || tutor.is_passed() {
         return Ok(());
     }
-    if verdict(tutor, task)? == Verdict::Done {
+    if mismatch(tutor, task)?.is_none() {
         tutor.note_passed()?;
         tutor.say(Role::Good, "✓", DONE)?;
     }
     Ok(())
 }
 
-fn verdict(tutor: &mut Tutor<'_>, task: &Task) -> Result<Verdict, Error> {
+/// The first check of a task that does not pass.
+pub(super) fn mismatch(tutor: &mut Tutor<'_>, task: &Task) -> Result<Option<Mismatch>, Error> {
     let known = tutor.notebook.look(|progress| progress.digests.clone());
     let interrupt = tutor.interrupt.clone();
     Ok(tutor.desk().check(task, &known, &interrupt)?)
@@ -84,15 +85,15 @@ pub(super) fn check(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     let Kind::Task { task, .. } = &walk.stops[tutor.at].kind else { return no_task(tutor).map(|()| true) };
     let (palette, columns) = (tutor.palette, tutor.columns());
-    match verdict(tutor, task)? {
-        Verdict::Done => {
+    match mismatch(tutor, task)? {
+        None => {
             tutor.note_passed()?;
             tutor.say(Role::Good, "✓", DONE)?;
             Ok(true)
         }
-        Verdict::NotYet(gap) => {
+        Some(mismatch) => {
             tutor.say(Role::Bad, "✗", "Not yet. This is looked at:")?;
-            tutor.show(&text::gap(&gap, palette, columns))?;
+            tutor.show(&text::mismatch(&mismatch, palette, columns))?;
             Ok(false)
         }
     }

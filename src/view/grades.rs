@@ -14,31 +14,31 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::mismatch::{bounded, cause};
 use super::palette::{Palette, Role};
 use super::units;
-use crate::lesson::{Grade, Graded, Lack, Why};
+use crate::lesson::{Cause, Grade, Graded, Mismatch};
 use crate::shown;
 
 /// The version of the document: it rises when a field changes its meaning or goes. New ones may come.
 const VERSION: u32 = 1;
-/// The most that is shown of what a check printed: a student chooses it.
-const MOST_LINES: usize = 40;
-const MOST_LETTERS: usize = 200;
+/// What stands before a line that belongs to the task above it.
+const MARGIN: &str = "           ";
 
 /// The grade as text.
 pub(crate) fn report(palette: Palette, page: &str, grade: &Grade) -> String {
     let title = shown::line(&grade.title);
     let mut text = format!("{}: {title}\n", palette.paint(Role::Label, &shown::line(page)));
     for task in &grade.tasks {
-        let (role, word) = if task.lack.is_none() { (Role::Good, "done   ") } else { (Role::Notice, "not yet") };
+        let (role, word) = if task.mismatch.is_none() { (Role::Good, "done   ") } else { (Role::Notice, "not yet") };
         let points = units::count(task.points.into(), "point");
         let below = shown::line(&task.heading).into_owned();
         let kind = task.subject.word();
         let mark = palette.paint(role, word);
         let _ =
             writeln!(text, "  {mark}  {kind}, line {}, below \"{below}\": {} of {points}", task.line, task.earned());
-        if let Some(lack) = &task.lack {
-            text += &lacking(lack);
+        if let Some(mismatch) = &task.mismatch {
+            text += &lacking(mismatch);
         }
     }
     for left_out in &grade.left_out {
@@ -48,23 +48,19 @@ pub(crate) fn report(palette: Palette, page: &str, grade: &Grade) -> String {
     text
 }
 
-fn lacking(lack: &Lack) -> String {
-    let mut text = format!("           line {}: {}\n", lack.line, shown::line(&lack.command));
-    match lack.why {
-        Why::Output => {}
-        Why::ExitCode { expected, seen } => {
-            let _ = writeln!(text, "           exit code {seen}, and not {expected}");
-            return text;
-        }
-        Why::TimedOut => text += "           it did not end in time\n",
-        Why::TooMuch => {
-            text += "           it printed too much\n";
-            return text;
-        }
+/// The check that did not pass.
+fn lacking(mismatch: &Mismatch) -> String {
+    let mut text = format!("{MARGIN}line {}: {}\n", mismatch.line, shown::line(&mismatch.command));
+    if let Some(cause) = cause(mismatch.cause) {
+        let _ = writeln!(text, "{MARGIN}{cause}");
     }
-    for (sign, lines) in [('-', bounded(&lack.expected)), ('+', bounded(&lack.seen))] {
-        for line in lines {
-            let _ = writeln!(text, "           {sign}{}", shown::line(&line));
+    let is_output = match mismatch.cause {
+        Cause::Output | Cause::TimedOut(_) => true,
+        Cause::ExitCode { .. } | Cause::TooMuch => false,
+    };
+    for (sign, lines) in [('-', &mismatch.expected), ('+', &mismatch.seen)].into_iter().filter(|_| is_output) {
+        for line in bounded(lines.iter().map(String::as_str)) {
+            let _ = writeln!(text, "{MARGIN}{sign}{}", shown::line(&line));
         }
     }
     text
@@ -85,19 +81,19 @@ pub(crate) fn document(page: &str, lesson: &str, grade: &Grade) -> Value {
 }
 
 fn task(number: usize, graded: &Graded) -> Value {
-    let failed = graded.lack.as_ref().map(|lack| {
-        let (why, codes) = match lack.why {
-            Why::Output => ("output", None),
-            Why::ExitCode { expected, seen } => ("exit code", Some((expected, seen))),
-            Why::TimedOut => ("time", None),
-            Why::TooMuch => ("too much output", None),
+    let failed = graded.mismatch.as_ref().map(|mismatch| {
+        let (why, codes) = match mismatch.cause {
+            Cause::Output => ("output", None),
+            Cause::ExitCode { expected, seen } => ("exit code", Some((expected, seen))),
+            Cause::TimedOut(_) => ("time", None),
+            Cause::TooMuch => ("too much output", None),
         };
         json!({
-            "line": lack.line,
-            "command": lack.command,
+            "line": mismatch.line,
+            "command": mismatch.command,
             "why": why,
-            "expected": bounded(&lack.expected),
-            "seen": bounded(&lack.seen),
+            "expected": bounded(mismatch.expected.iter().map(String::as_str)),
+            "seen": bounded(mismatch.seen.iter().map(String::as_str)),
             "exit_code": codes.map(|(expected, seen)| json!({"expected": expected, "seen": seen})),
         })
     });
@@ -106,21 +102,8 @@ fn task(number: usize, graded: &Graded) -> Value {
         "kind": graded.subject.word(),
         "line": graded.line,
         "heading": graded.heading,
-        "done": graded.lack.is_none(),
+        "done": graded.mismatch.is_none(),
         "points": {"earned": graded.earned(), "possible": graded.points},
         "failed": failed,
     })
-}
-
-/// The first lines, and of each the beginning.
-fn bounded(lines: &[String]) -> Vec<String> {
-    let cut = |line: &String| match line.char_indices().nth(MOST_LETTERS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.clone(),
-    };
-    let mut bounded: Vec<String> = lines.iter().take(MOST_LINES).map(cut).collect();
-    if lines.len() > MOST_LINES {
-        bounded.push(format!("({} more)", units::count((lines.len() - MOST_LINES) as u64, "line")));
-    }
-    bounded
 }

@@ -5,7 +5,7 @@ use super::palette::{Palette, Role};
 use super::table;
 use crate::diagnostic::Explained as _;
 use crate::learning::{Error, Lesson, Progress, Walk};
-use crate::lesson::{End, Gap, Question};
+use crate::lesson::{Mismatch, Question};
 use crate::shown;
 
 /// How many lines of an output are shown.
@@ -50,8 +50,8 @@ pub(crate) fn noted(role: Role, mark: &str, markdown: &str, palette: Palette, co
 }
 
 /// What a task still lacks.
-pub(crate) fn gap(gap: &Gap, palette: Palette, columns: usize) -> String {
-    let mut text = super::page::code(&format!("$ {}", gap.command));
+pub(crate) fn mismatch(mismatch: &Mismatch, palette: Palette, columns: usize) -> String {
+    let mut text = super::page::code(&format!("$ {}", mismatch.command));
     let side = |name: &str, role: Role, lines: &[String]| {
         let name = palette.paint(role, &format!("{name:<9}"));
         match lines.is_empty() {
@@ -59,15 +59,9 @@ pub(crate) fn gap(gap: &Gap, palette: Palette, columns: usize) -> String {
             false => listed(&format!("      {name}"), &" ".repeat(15), lines, columns),
         }
     };
-    text.push_str(&side("expected", Role::Good, &gap.expected));
-    text.push_str(&side("seen", Role::Bad, &gap.seen));
-    match gap.end {
-        End::Exit(code) if code != gap.status => {
-            text.push_str(&format!("      exit code {code}, where {} is expected\n", gap.status));
-        }
-        End::Exit(_) => {}
-        End::TimedOut(patience) => text.push_str(&format!("      it did not end within {} s\n", patience.as_secs())),
-    }
+    text.push_str(&side("expected", Role::Good, &mismatch.expected));
+    text.push_str(&side("seen", Role::Bad, &mismatch.seen));
+    text.extend(super::mismatch::cause(mismatch.cause).map(|cause| format!("      {cause}\n")));
     text
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod layout;
 pub(crate) mod learning;
 mod live;
 pub(crate) mod message;
+mod mismatch;
 mod origin;
 pub(crate) mod page;
 pub(crate) mod palette;

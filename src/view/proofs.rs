@@ -13,15 +13,14 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
+use super::mismatch::bounded;
 use super::palette::{Palette, Role};
 use super::units;
-use crate::lesson::{Evidence, Finding, Proof, Standing, Subject};
+use crate::lesson::{Evidence, Finding, Level, Proof, Subject};
 use crate::shown;
 
 /// The version of the document.
 const VERSION: u32 = 1;
-/// The most lines of an output, and of a difference.
-const MOST_LINES: usize = 40;
 /// What stands before a line that belongs to the one above it.
 const MARGIN: &str = "           ";
 
@@ -31,8 +30,8 @@ pub(crate) fn report(palette: Palette, page: &str, proof: &Proof) -> String {
     let title = if proof.title.is_empty() { String::new() } else { format!(": {}", shown::line(&proof.title)) };
     let mut text = format!("{}{title}\n", palette.paint(Role::Label, &page));
     for finding in &proof.findings {
-        let standing = palette.paint(role(finding.standing), &format!("{:8}", finding.standing.word()));
-        let _ = writeln!(text, "  {standing} {}: {}", place(finding, &page), shown::line(&finding.message));
+        let level = palette.paint(role(finding.level), &format!("{:8}", finding.level.word()));
+        let _ = writeln!(text, "  {level} {}: {}", place(finding, &page), shown::line(&finding.message));
         if let Some(hint) = &finding.hint {
             let _ = writeln!(text, "{MARGIN}hint: {}", shown::line(hint));
         }
@@ -45,46 +44,42 @@ pub(crate) fn report(palette: Palette, page: &str, proof: &Proof) -> String {
 /// A fault says where it is so that an editor can go there.
 fn place(finding: &Finding, page: &str) -> String {
     let word = finding.subject.word();
-    match (finding.standing, finding.subject) {
-        (Standing::Warning | Standing::Fault, _) => format!("{word}, {page}:{}", finding.line),
-        (Standing::Proven | Standing::Note, Subject::Prediction | Subject::Exercise | Subject::Challenge) => {
+    match (finding.level, finding.subject) {
+        (Level::Warning | Level::Fault, _) => format!("{word}, {page}:{}", finding.line),
+        (Level::Proven | Level::Note, Subject::Prediction | Subject::Exercise | Subject::Challenge) => {
             format!("{word}, line {}", finding.line)
         }
-        (Standing::Proven | Standing::Note, Subject::Page | Subject::Files | Subject::Transcript | Subject::End) => {
+        (Level::Proven | Level::Note, Subject::Page | Subject::Files | Subject::Transcript | Subject::End) => {
             word.to_owned()
         }
     }
 }
 
 fn evidence(palette: Palette, evidence: &Evidence) -> String {
-    let mut lines: Vec<String> = match evidence {
+    let lines: Vec<String> = match evidence {
         Evidence::None => Vec::new(),
-        Evidence::Output(output) => output.lines().map(|line| shown::line(line).into_owned()).collect(),
+        Evidence::Output(output) => output.lines().map(|line| format!(" {line}")).collect(),
         Evidence::Drift { shown, printed } => {
             let (shown, printed) = (shown.join("\n") + "\n", printed.join("\n") + "\n");
             let diff = TextDiff::from_lines(&shown, &printed);
-            let changed = diff.iter_all_changes().filter_map(|change| {
-                let line = shown::line(change.value().trim_end_matches('\n')).into_owned();
-                match change.tag() {
-                    ChangeTag::Delete => Some(palette.paint(Role::Bad, &format!("-{line}"))),
-                    ChangeTag::Insert => Some(palette.paint(Role::Good, &format!("+{line}"))),
-                    ChangeTag::Equal => None,
-                }
-            });
-            changed.collect()
+            let changes = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
+            changes.map(|change| format!("{}{}", change.tag(), change.value().trim_end_matches('\n'))).collect()
         }
     };
-    if lines.len() > MOST_LINES {
-        let left = units::count((lines.len() - MOST_LINES) as u64, "line");
-        lines.truncate(MOST_LINES);
-        lines.push(format!("({left} more)"));
-    }
-    lines.iter().map(|line| format!("{MARGIN}  {line}\n")).collect()
+    let painted = |line: &String| {
+        let line = shown::line(line);
+        match line.chars().next() {
+            Some('-') => palette.paint(Role::Bad, &line),
+            Some('+') => palette.paint(Role::Good, &line),
+            Some(_) | None => line.strip_prefix(' ').unwrap_or(&line).to_owned(),
+        }
+    };
+    bounded(lines.iter().map(String::as_str)).iter().map(|line| format!("{MARGIN}  {}\n", painted(line))).collect()
 }
 
 fn verdict(palette: Palette, proof: &Proof) -> String {
-    let count = |standing| proof.findings.iter().filter(|finding| finding.standing == standing).count() as u64;
-    let (faults, warnings) = (count(Standing::Fault), count(Standing::Warning));
+    let count = |level| proof.findings.iter().filter(|finding| finding.level == level).count() as u64;
+    let (faults, warnings) = (count(Level::Fault), count(Level::Warning));
     let of_warnings = if warnings > 0 { format!(", {}", units::count(warnings, "warning")) } else { String::new() };
     match faults {
         0 => palette.paint(Role::Good, "all proven") + &of_warnings,
@@ -92,38 +87,38 @@ fn verdict(palette: Palette, proof: &Proof) -> String {
     }
 }
 
-fn role(standing: Standing) -> Role {
-    match standing {
-        Standing::Proven => Role::Good,
-        Standing::Note => Role::Faint,
-        Standing::Warning => Role::Notice,
-        Standing::Fault => Role::Bad,
+fn role(level: Level) -> Role {
+    match level {
+        Level::Proven => Role::Good,
+        Level::Note => Role::Faint,
+        Level::Warning => Role::Notice,
+        Level::Fault => Role::Bad,
     }
 }
 
-/// The same of several lessons for programs.
-pub(crate) fn document<'p>(proofs: impl Iterator<Item = (&'p str, &'p Proof)>) -> Value {
+/// The same of several lessons for programs, as a document of this kind.
+pub(crate) fn document(kind: &str, found: &[(String, Proof)]) -> Value {
+    let lines = |lines: &[String]| Some(bounded(lines.iter().map(String::as_str)));
     let finding = |finding: &Finding| {
-        let mut value = json!({
+        let (output, shown, printed) = match &finding.evidence {
+            Evidence::None => (None, None, None),
+            Evidence::Output(output) => (Some(bounded(output.lines()).join("\n")), None, None),
+            Evidence::Drift { shown, printed } => (None, lines(shown), lines(printed)),
+        };
+        json!({
             "subject": finding.subject.word(),
-            "standing": finding.standing.word(),
+            "level": finding.level.word(),
             "line": finding.line,
             "message": finding.message,
             "hint": finding.hint,
-        });
-        match &finding.evidence {
-            Evidence::None => {}
-            Evidence::Output(output) => value["output"] = json!(output),
-            Evidence::Drift { shown, printed } => {
-                value["shown"] = json!(shown);
-                value["printed"] = json!(printed);
-            }
-        }
-        value
+            "output": output,
+            "shown": shown,
+            "printed": printed,
+        })
     };
-    let lesson = |(page, proof): (&str, &Proof)| {
+    let lesson = |(page, proof): &(String, Proof)| {
         let findings: Vec<Value> = proof.findings.iter().map(finding).collect();
         json!({"page": page, "title": proof.title, "proven": proof.is_whole(), "findings": findings})
     };
-    json!({"layerlab-check": VERSION, "lessons": proofs.map(lesson).collect::<Vec<_>>()})
+    json!({kind: VERSION, "lessons": found.iter().map(lesson).collect::<Vec<_>>()})
 }

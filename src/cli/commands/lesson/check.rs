@@ -1,6 +1,5 @@
 //! `layerlab lesson check`: whether all that lessons claim is so.
 
-use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Mutex;
@@ -9,13 +8,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::packs::Places;
+use super::proofs;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::lesson::{self, Mistake, OnPages, Page, Proof, Purpose};
 use crate::limits::Limits;
-use crate::view::proofs;
 
 /// Prove all that lessons claim.
 ///
@@ -55,18 +54,10 @@ impl Check {
         });
         let proofs = proofs.into_iter().collect::<Result<Vec<Proof>, lesson::Error>>()?;
         let names = pages.iter().map(|page| match page {
-            Ok(page) => page.name.as_str(),
-            Err(mistake) => mistake.page.as_str(),
+            Ok(page) => page.name.clone(),
+            Err(mistake) => mistake.page.clone(),
         });
-        if self.json {
-            let document = proofs::document(names.zip(&proofs));
-            writeln!(ui.plain(), "{document:#}")?;
-        } else {
-            for (name, proof) in names.zip(&proofs) {
-                ui.out().write_all(proofs::report(ui.palette, name, proof).as_bytes())?;
-            }
-        }
-        if proofs.iter().all(Proof::is_whole) { Ok(()) } else { Err(Failure::status(1)) }
+        proofs::tell(ui, "layerlab-check", self.json, &names.zip(proofs).collect::<Vec<_>>())
     }
 }
 

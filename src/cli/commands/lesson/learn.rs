@@ -201,6 +201,7 @@ impl Learn {
             terminal,
             lines,
             interrupt: world.interrupt().clone(),
+            patience: None,
         };
         let mut tutor = Tutor::open(setting)?;
         // Nothing is of an earlier commit any more.

@@ -6,6 +6,7 @@ pub(in crate::cli) mod learn;
 pub(in crate::cli) mod mdbook;
 mod new;
 mod packs;
+mod proofs;
 mod reading;
 mod test;
 pub(in crate::cli) mod verify;
@@ -30,7 +31,7 @@ enum Command {
     New(new::New),
     /// Prove all that lessons claim: their tasks, predictions, files and what they print
     Check(check::Check),
-    /// Compare what lessons print with what they show, as `verify` does
+    /// Go through lessons as a learner would, and say where that fails
     Test(test::Test),
     /// Say which tasks of a lesson are done in a student's folder and home
     Grade(grade::Grade),

@@ -45,11 +45,6 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    /// These pages, each in a copy of its own folder, as they are.
-    pub(super) fn of(files: Vec<PathBuf>, timeout: u64, jobs: Option<NonZeroUsize>) -> Verify {
-        Verify { files, update: false, with: Vec::new(), timeout, jobs }
-    }
-
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
         let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
