@@ -277,9 +277,12 @@ impl Console {
         Ok(())
     }
 
-    /// Signals the command that has the terminal.
+    /// Signals the command that has the terminal. Where none has, the shell is spared.
     fn signal(&self, signal: Signal) {
-        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master) {
+        let shell = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master)
+            && Some(group) != shell
+        {
             // A group that has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::catalogue::Lesson;
 use super::error::Error;
 use super::leftovers;
-use crate::lesson::{DigestMap, FileName, Mismatch, Room, Task, Typing, changed, first_mismatch};
+use crate::lesson::{DigestMap, FileName, Mismatch, Room, Task, Typing, changed, first_mismatch, is_changed};
 use crate::progress::Interrupt;
 use crate::store::create_private_folder;
 
@@ -109,6 +109,11 @@ impl Desk {
     pub(crate) fn changed(&self, file: &Path, change: &[String]) -> Option<String> {
         let before = std::fs::read_to_string(self.work().join(file)).ok()?;
         changed(&before, change)
+    }
+
+    /// Whether a file is as a change leaves it.
+    pub(crate) fn is_changed(&self, file: &Path, change: &[String]) -> bool {
+        std::fs::read_to_string(self.work().join(file)).is_ok_and(|text| is_changed(&text, change))
     }
 
     /// Writes a file of the lesson. Where it is a whole one, another text that the learner had there is put beside the folder; gives where.

@@ -112,7 +112,7 @@ fn begins_as_prompt(line: &str) -> bool {
     is_question
         || DEBUGGER.starts_with(line)
         || line.starts_with(DEBUGGER)
-        || is_path && line.len() < 200 && !line.trim_end().contains(' ')
+        || is_path && line.len() < 200 && !line.trim_end_matches([' ', '#', '$']).contains(' ')
 }
 
 /// One line as a terminal shows it, after all that moves the cursor within it: editors of lines draw a prompt so. See ECMA-48, 8.3.
@@ -169,6 +169,8 @@ mod tests {
         let mut held = Held::new(false);
         held.line = drawn.to_vec();
         assert_eq!(held.prompt().as_deref(), Some("(layerlab 1/5) "));
+        assert!(["/", "/ #", "/ # ", "/app $ ", "root@3f2a:/# "].iter().all(|line| begins_as_prompt(line)));
+        assert!(!begins_as_prompt("/bin/sh: no such file"));
         held.line = b"/ # ls".to_vec();
         assert_eq!(held.prompt(), None);
     }

@@ -3,16 +3,25 @@
 /// A text after a change: the lines with `-` and those with a space before them stand in it once, and give way to those with `+` or a
 /// space.
 pub(crate) fn changed(before: &str, change: &[String]) -> Option<String> {
-    let side = |sign: char| -> String {
-        let of_side = change.iter().filter(|line| line.starts_with([' ', sign]) || line.is_empty());
-        of_side.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
-    };
-    let (old, new) = (side('-'), side('+'));
-    // Whole lines: what they begin with stands at the beginning of one.
-    let places: Vec<usize> =
-        before.match_indices(&old).map(|(at, _)| at).filter(|at| *at == 0 || before[..*at].ends_with('\n')).collect();
-    let [at] = places[..] else { return None };
+    let (old, new) = (side(change, '-'), side(change, '+'));
+    let [at] = places(before, &old)[..] else { return None };
     Some(format!("{}{new}{}", &before[..at], &before[at + old.len()..]))
+}
+
+/// Whether a text is as a change leaves one: it does not fit, and what it brings is there.
+pub(crate) fn is_changed(text: &str, change: &[String]) -> bool {
+    changed(text, change).is_none() && !places(text, &side(change, '+')).is_empty()
+}
+
+/// The lines of a change with this sign, and those around them.
+fn side(change: &[String], sign: char) -> String {
+    let of_side = change.iter().filter(|line| line.starts_with([' ', sign]) || line.is_empty());
+    of_side.map(|line| format!("{}\n", line.get(1..).unwrap_or_default())).collect()
+}
+
+/// Where these lines stand in a text, as whole ones.
+fn places(text: &str, lines: &str) -> Vec<usize> {
+    text.match_indices(lines).map(|(at, _)| at).filter(|at| *at == 0 || text[..*at].ends_with('\n')).collect()
 }
 
 #[cfg(test)]
@@ -30,5 +39,12 @@ mod tests {
         assert_eq!(changed("xa\na\n", &lines("-a|+c")), Some("xa\nc\n".to_owned()));
         assert_eq!(changed("a\na\n", &lines("-a|+c")), None);
         assert_eq!(changed("b\n", &lines("-a|+c")), None);
+    }
+
+    #[test]
+    fn a_change_that_was_made_is_told_from_one_that_does_not_fit() {
+        assert!(is_changed("c\nb\n", &lines("-a|+c")) && is_changed("b\n", &lines("-a")));
+        assert!(is_changed("a\nc\nb\n", &lines(" a|+c| b")));
+        assert!(!is_changed("a\nb\n", &lines("-a|+c")) && !is_changed("x\n", &lines("-a|+c")));
     }
 }

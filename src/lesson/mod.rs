@@ -52,7 +52,7 @@ mod trouble;
 mod unfinished;
 
 pub(crate) use about::About;
-pub(crate) use change::changed;
+pub(crate) use change::{changed, is_changed};
 pub(crate) use checking::{Cause, Mismatch, first_mismatch};
 pub(crate) use digests::{DigestMap, OnPages};
 pub(crate) use finding::{Evidence, Finding, Level, Subject};

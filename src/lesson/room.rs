@@ -231,8 +231,8 @@ impl Room {
 
     /// The next `edit` of the debugger is the learner's own.
     pub(crate) fn forget_edit(&self) {
-        // There is none after an `edit` that was made.
-        let _ = std::fs::remove_file(self.path("control/edited"));
+        // There is none where the page has none.
+        let _ = std::fs::remove_dir_all(self.path("control/edits"));
     }
 
     /// Types a command.

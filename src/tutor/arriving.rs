@@ -201,7 +201,8 @@ fn passes_by_itself(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     Ok(match &walk.stops[tutor.at].kind {
         Kind::Proof { .. } => true,
-        Kind::File(edit) => doing::is_written(tutor, edit),
+        // A change that was made once may have given way to a later one.
+        Kind::File(edit) => doing::is_written(tutor, edit) || edit.is_change && tutor.is_passed(),
         Kind::Command(_) | Kind::Input(_) | Kind::Question(_) | Kind::Task { .. } | Kind::End => false,
     })
 }

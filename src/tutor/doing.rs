@@ -237,8 +237,7 @@ pub(super) fn leave_session(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 pub(super) fn is_written(tutor: &Tutor<'_>, edit: &Edit) -> bool {
     let desk = tutor.desk();
     match edit.is_change {
-        // One that does not fit any more was made, or the learner has made another one.
-        true => desk.changed(edit.file.path(), &edit.lines).is_none(),
+        true => desk.is_changed(edit.file.path(), &edit.lines),
         false => desk.has(&edit.file, &whole(edit)),
     }
 }

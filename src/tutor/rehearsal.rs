@@ -27,8 +27,8 @@ use crate::view::screen::Screen;
 /// What of the screen is kept, and the most lines of it that are shown with a finding: its last ones.
 const MOST_BYTES: usize = 64 << 10;
 const MOST_LINES: usize = 20;
-/// What is said first where a command did something else than is shown.
-const HINT: &str = "mend the command or what is shown of it; what a stop needs, the stops before it have to do";
+/// What helps where a command did something else than is shown.
+const HINT: &str = "fix the command or its output; what it needs, the stops before it must do";
 
 /// How a lesson is gone through.
 #[derive(Debug)]

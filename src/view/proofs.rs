@@ -60,7 +60,8 @@ fn evidence(palette: Palette, evidence: &Evidence) -> String {
         Evidence::None => Vec::new(),
         Evidence::Output(output) => output.lines().map(|line| format!(" {line}")).collect(),
         Evidence::Drift { shown, printed } => {
-            let (shown, printed) = (shown.join("\n") + "\n", printed.join("\n") + "\n");
+            let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            let (shown, printed) = (text(shown), text(printed));
             let diff = TextDiff::from_lines(&shown, &printed);
             let changes = diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal);
             changes.map(|change| format!("{}{}", change.tag(), change.value().trim_end_matches('\n'))).collect()

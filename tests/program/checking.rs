@@ -205,6 +205,46 @@ fn what_hangs_is_ended() {
     insta::assert_snapshot!(checked_with("lesson check --timeout 1 pack", &[("hangs", PAGE, "", page)]));
 }
 
+#[test]
+fn a_new_lesson_is_gone_through() {
+    let place = Place::new("");
+    let commands = [
+        "lesson new 15-my-lesson",
+        "lesson test 15-my-lesson",
+        "lesson test --json 15-my-lesson",
+        "lesson test nowhere",
+    ];
+    insta::assert_snapshot!(filter(&place.session(&commands)));
+}
+
+/// What a learner would meet, in the words of whoever mends it.
+#[test]
+fn lessons_that_do_not_go_on_are_told() {
+    let run = "## To do\n\n```console\n$ docker run -d --name web greeting sleep 1000\n0123456789ab\n$ sleep 1000 > /dev/null 2>&1 &\n```\n\n";
+    let session = "```diff\n-Good night.\n+Good morning.\n```\n\n```layerlab\n$ layerlab step .\n(layerlab) edit greeting.txt\n(layerlab) quit\n```\n\n```console\n";
+    let said = checked_with(
+        "lesson test --jobs 1 --timeout 20 pack",
+        &[
+            ("block-not-closed", PAGE, "", "# T\n\n```console\n$ true\n"),
+            ("change-that-does-not-fit", PAGE, "## To do", "```diff Dockerfile\n-CMD date\n+CMD cal\n```\n\n## To do"),
+            ("done-already", PAGE, "$ docker run --rm greeting\nGood morning.", "$ echo fine\nfine"),
+            ("failing-command", PAGE, "$ echo 'Good night.' > greeting.txt\n", "$ echo no; sh -c 'exit 3'\nyes\n"),
+            ("hangs", PAGE, "$ echo 'Good night.' > greeting.txt\n", "$ trap '' INT; sleep 1000; sleep 1000\n"),
+            ("left", PAGE, "## To do\n", run),
+            (
+                "proof-of-something-else",
+                PAGE,
+                "(x) `Hello.`\n\n$ docker run --rm greeting\nHello.",
+                "(x) `Hello.`\n\n$ docker run --rm greeting\nBye.",
+            ),
+            ("session-as-a-solution", PAGE, "```console\n$ echo 'Good morning.' > greeting.txt\n", session),
+            ("solution-that-solves-nothing", PAGE, "$ echo 'Good morning.'", "$ echo 'Good evening.'"),
+            ("stale-output", PAGE, "Hello.\n```\n\n##", "Hello, world.\n```\n\n##"),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
 /// A lesson that somebody else has written is read as far as lessons go.
 #[test]
 fn hostile_files_are_refused() {

@@ -11,7 +11,7 @@ use crate::lessons::{ONE_AT_A_TIME, can_be_tried, lessons};
 use crate::terminal::Screen;
 
 /// Learns with these lines, and gives what is shown.
-fn learn(place: &Place, arguments: &str, typed: &[&str]) -> String {
+pub(crate) fn learn(place: &Place, arguments: &str, typed: &[&str]) -> String {
     let mut command = place.command(&format!("learn {arguments}"));
     command.env("TZ", "UTC").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -34,6 +34,7 @@ mod limits;
 mod load;
 mod managers;
 mod mdbook;
+mod mishaps;
 mod mistakes;
 mod modes;
 mod mounts;

@@ -136,7 +136,7 @@ fn lessons_of_a_repository_are_proven_once_that_is_agreed_to() {
         assert!(code == Some(1) && said.contains("you have not agreed to that"), "{said}");
     }
     let (code, said) = run(&format!("test --trust {address}"));
-    assert!(code == Some(0) && said.contains("/packs/first/01-own/lesson.md: 1 command"), "{said}");
+    assert!(code == Some(0) && said.contains("/packs/first/01-own/lesson.md: all proven"), "{said}");
     let (code, said) = run(&format!("check {address}"));
     assert!(code == Some(1) && said.contains("proven   transcript: prints what is shown"), "{said}");
     assert!(!said.contains("agreed"), "what is lacking is only what the lesson clears up: {said}");
