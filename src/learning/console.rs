@@ -55,6 +55,8 @@ const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel
 const GLANCE: Duration = Duration::from_millis(80);
 /// How long a command of a script may take to end after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long what was printed last is waited for, where it comes through a pipe.
+const SETTLING: Duration = Duration::from_millis(5);
 /// What the keyboard sends for Ctrl-C and Ctrl-D.
 const INTERRUPT: &[u8] = b"\x03";
 const END: &[u8] = b"\x04";
@@ -211,19 +213,10 @@ impl Console {
             if let Some(keyboard) = onlooker.keyboard {
                 self.fit(keyboard);
             }
-            let ready = self.wait(onlooker.keyboard)?;
-            if let (true, Some(keyboard)) = (ready.keyboard, onlooker.keyboard) {
-                let keys = read(keyboard)?;
-                self.master.write_all(&keys)?;
-            }
-            let mut is_quiet = true;
-            for (is_ready, file, from) in
-                [(ready.master, &self.master, Manner::Terminal), (ready.output, &self.output, Manner::Piped)]
-            {
-                let bytes = if is_ready { read(file)? } else { Vec::new() };
-                is_quiet &= bytes.is_empty();
-                held.take(&bytes, from, asks, onlooker)?;
-            }
+            // A pipe has what was written before the end; a terminal may need a moment for it.
+            let is_settled = code.is_some() && manner != Manner::Terminal;
+            let ready = self.wait(onlooker.keyboard, if is_settled { SETTLING } else { GLANCE / 2 })?;
+            let is_quiet = self.pass_on(&ready, asks, &mut held, onlooker)?;
             if ready.statuses {
                 let text = String::from_utf8_lossy(&read(&self.statuses)?).into_owned();
                 code = text.lines().next_back().and_then(|line| line.trim().parse::<i32>().ok());
@@ -264,6 +257,23 @@ impl Console {
         }
     }
 
+    /// Passes on what is typed and printed; says whether nothing is printed.
+    fn pass_on(&mut self, ready: &Ready, asks: Asks, held: &mut Held, onlooker: &mut Onlooker<'_>) -> io::Result<bool> {
+        if let (true, Some(keyboard)) = (ready.keyboard, onlooker.keyboard) {
+            let keys = read(keyboard)?;
+            self.master.write_all(&keys)?;
+        }
+        let mut is_quiet = true;
+        for (is_ready, file, from) in
+            [(ready.master, &self.master, Manner::Terminal), (ready.output, &self.output, Manner::Piped)]
+        {
+            let bytes = if is_ready { read(file)? } else { Vec::new() };
+            is_quiet &= bytes.is_empty();
+            held.take(&bytes, from, asks, onlooker)?;
+        }
+        Ok(is_quiet)
+    }
+
     /// Ends the command of a script, as Ctrl-C does, and for good where it takes no notice: the next one must not find it running.
     fn stop(&mut self, stopped: &mut Option<Instant>) -> io::Result<()> {
         match stopped {
@@ -299,12 +309,12 @@ impl Console {
         }
     }
 
-    /// Waits for a moment until there is something to read.
-    fn wait(&self, keyboard: Option<&File>) -> io::Result<Ready> {
+    /// Waits until there is something to read, no longer than this.
+    fn wait(&self, keyboard: Option<&File>, patience: Duration) -> io::Result<Ready> {
         let files = [Some(&self.master), Some(&self.output), Some(&self.statuses), keyboard];
         let mut fds: Vec<PollFd<'_>> =
             files.into_iter().flatten().map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)).collect();
-        let timeout = PollTimeout::try_from(GLANCE / 2).unwrap_or(PollTimeout::ZERO);
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
         match poll(&mut fds, timeout) {
             // A signal: whoever caught it has noted it.
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
