@@ -69,3 +69,22 @@ impl Detail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{IMPORTANT, Room};
+
+    #[test]
+    fn room_shrinks_until_little_but_the_most_important_steps_is_left() {
+        let rooms: Vec<Room> = std::iter::successors(Some(Room::WHOLE), |room| room.smaller()).collect();
+        assert!(rooms.len() < 40, "{}", rooms.len());
+        for (one, next) in rooms.iter().zip(&rooms[1..]) {
+            // Steps come last, and what is important never has less than the rest.
+            assert!(next.steps == one.steps || one.usual.entries <= Room::WHOLE.usual.entries / 8);
+            assert!(next.most.entries >= next.usual.entries && next.most.output >= next.usual.output);
+        }
+        let least = rooms[rooms.len() - 1];
+        assert_eq!((least.steps, least.most, least.lines), (IMPORTANT, least.usual, 40));
+        assert!(least.most.output <= 64 && least.most.entries <= 5 && least.most.sentence <= 80);
+    }
+}
