@@ -14,6 +14,7 @@
 //! | `pull`, `stage` | an image into the store; how far each layer is |
 //! | `push`, `parcel`, `upload` | an image out of the store; what of it is here; one blob |
 //! | `artifact` | what is no image |
+//! | `blob` | a blob as it comes |
 //! | `hands` | several layers at a time |
 //! | `known` | which repositories have a layer |
 //! | `download` | files of any server, for ADD |
@@ -25,6 +26,7 @@
 
 mod answers;
 mod artifact;
+mod blob;
 mod challenge;
 pub(crate) mod credentials;
 pub(crate) mod download;

@@ -15,18 +15,17 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io::Read;
 
+use super::blob::{self, ATTEMPTS};
 use super::repository::{self, Fetched, Which};
 use super::session::Session;
 use super::{Error, Stage, Watcher, hands, known};
 use crate::layer;
 use crate::oci::{
-    Descriptor, Digest, DocumentKind, ImageConfig, Index, Layer, Manifest, Platform, Reference, kind, media_type,
+    Descriptor, DocumentKind, ImageConfig, Index, Layer, Manifest, Platform, Reference, kind, media_type,
 };
 use crate::progress::{Task, Work};
 use crate::store::{self, MOST_NESTED, Store, documents};
 
-/// How often the download of a layer is begun again where nothing new has come.
-const ATTEMPTS: u32 = 5;
 /// Bytes that are read at a time.
 const PIECE: u64 = 256 << 10;
 
@@ -153,7 +152,7 @@ impl Pull<'_> {
             let bound = self.store.home().bound(&documents::MANIFEST);
             current = repository::manifest(self.session, &Which::Digest(entry.digest), self.name, bound)?;
             if current.descriptor.size != entry.size {
-                return Err(self.size(entry, current.descriptor.size));
+                return Err(blob::other_size(self.session, entry, current.descriptor.size));
             }
             // Who reads the index later goes by what it says.
             if DocumentKind::of(&entry.media_type) != Some(current.kind) {
@@ -207,18 +206,8 @@ impl Pull<'_> {
             return Ok(config);
         }
         let bound = self.store.home().bound(documents::limit(DocumentKind::Config));
-        crate::document::check(std::path::Path::new(self.name), descriptor.size, bound)?;
-        let mut bytes = Vec::new();
-        let body = repository::blob(self.session, &descriptor.digest, 0)?;
-        let read = body.take(descriptor.size.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|error| self.broken(&error))?;
-        if bytes.len() as u64 != descriptor.size {
-            return Err(self.size(descriptor, bytes.len() as u64));
-        }
-        let actual = descriptor.digest.algorithm().hash(&bytes);
-        if actual != descriptor.digest {
-            return Err(self.content(&descriptor.digest, actual));
-        }
+        let name = std::path::Path::new(self.name);
+        let bytes = blob::document(self.session, self.store.meter(), name, descriptor, bound)?;
         let config = self.parse(&bytes)?;
         self.store.put_document_by(descriptor.digest.algorithm(), &descriptor.media_type, &bytes)?;
         Ok(config)
@@ -279,13 +268,13 @@ impl Pull<'_> {
             // An answer that was whole and gave nothing more: there is no more.
             let is_all = broken.is_none() && done == before;
             if attempt >= ATTEMPTS || is_all {
-                return Err(broken.unwrap_or_else(|| self.size(descriptor, done)));
+                return Err(broken.unwrap_or_else(|| blob::other_size(self.session, descriptor, done)));
             }
             (self.watcher)(&digest, Stage::Retrying);
-            self.session.pause(std::time::Duration::from_millis(250) * 2_u32.pow(attempt))?;
+            blob::pause(self.session, attempt)?;
         }
         writer.commit_as(digest).map_err(|error| match error {
-            store::Error::Content { digest, actual } => self.content(&digest, *actual),
+            store::Error::Content { digest, actual } => blob::other_content(self.session, &digest, *actual),
             error => error.into(),
         })
     }
@@ -305,12 +294,12 @@ impl Pull<'_> {
             if left == 0 {
                 // One byte more would be another blob.
                 let more = body.take(1).read(&mut [0]).unwrap_or(0);
-                return if more == 0 { Ok(None) } else { Err(self.size(descriptor, total + 1)) };
+                return if more == 0 { Ok(None) } else { Err(blob::other_size(self.session, descriptor, total + 1)) };
             }
             let mut reader = Source { body, error: None };
             let copied = writer.copy_from(&mut reader, left.min(PIECE));
             if let Some(error) = reader.error {
-                return Ok(Some(self.broken(&error)));
+                return Ok(Some(blob::broken(self.session, &error)));
             }
             let path = writer.path().to_owned();
             let copied = copied.map_err(|source| store::Error::Io { operation: "write", path, source })?;
@@ -328,21 +317,6 @@ impl Pull<'_> {
 
     fn invalid(&self, reason: String) -> Error {
         Error::Invalid { name: self.name.to_owned(), reason }
-    }
-
-    fn size(&self, descriptor: &Descriptor, actual: u64) -> Error {
-        let registry = self.session.registry.clone();
-        Error::Size { registry, digest: descriptor.digest.into(), expected: descriptor.size, actual }
-    }
-
-    fn content(&self, expected: &Digest, actual: Digest) -> Error {
-        let registry = self.session.registry.clone();
-        Error::Content { registry, expected: expected.to_string(), actual: actual.to_string() }
-    }
-
-    fn broken(&self, error: &std::io::Error) -> Error {
-        let reason = format!("the connection broke: {}", crate::errno::describe(error));
-        Error::Unreachable { server: self.session.registry.clone(), reason, is_offline: false }
     }
 }
 
