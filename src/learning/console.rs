@@ -27,9 +27,9 @@ use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process_group, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 
-use super::held::Held;
 use super::keyboard::Raw;
-use super::onlooker::{Asks, Manner, Onlooker};
+use super::printed::Printed;
+use super::user::{Streams, User, WaitFor};
 use crate::lesson::{Kin, names_of_processes, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
@@ -67,7 +67,7 @@ pub(crate) enum Stage {
     /// It has ended, with an exit code.
     Ended(i32),
     /// It waits at this prompt.
-    Asks(String),
+    Waits(String),
     /// The shell has ended with it.
     Gone(i32),
 }
@@ -152,49 +152,49 @@ impl Console {
     pub(crate) fn run(
         &mut self,
         command: &str,
-        manner: Manner,
-        asks: Asks,
-        onlooker: &mut Onlooker<'_>,
+        streams: Streams,
+        wait_for: WaitFor,
+        user: &mut User<'_>,
     ) -> io::Result<Seen> {
         std::fs::write(self.control.join("typed"), command)?;
-        let word = match manner {
-            Manner::Terminal => "terminal",
-            Manner::Piped => "piped",
-            Manner::Alone => "alone",
+        let word = match streams {
+            Streams::Terminal => "terminal",
+            Streams::Piped => "piped",
+            Streams::Alone => "alone",
         };
         writeln!(self.requests, "{word}")?;
-        self.attend(manner, asks, false, onlooker)
+        self.attend(streams, wait_for, false, user)
     }
 
     /// Types a line at the prompt where a command waits, up to its next one or its end.
     ///
     /// # Errors
     /// As [`Console::run`].
-    pub(crate) fn type_line(&mut self, line: &str, onlooker: &mut Onlooker<'_>) -> io::Result<Seen> {
+    pub(crate) fn type_line(&mut self, line: &str, user: &mut User<'_>) -> io::Result<Seen> {
         self.master.write_all(line.as_bytes())?;
         self.master.write_all(b"\r")?;
-        self.attend(Manner::Terminal, Asks::Awaited, true, onlooker)
+        self.attend(Streams::Terminal, WaitFor::Prompt, true, user)
     }
 
     /// Ends a command that waits at its prompt. One that asks again is asked again, a few times, and then hung up on.
     ///
     /// # Errors
     /// As [`Console::run`].
-    pub(crate) fn leave(&mut self, onlooker: &mut Onlooker<'_>) -> io::Result<Stage> {
+    pub(crate) fn leave(&mut self, user: &mut User<'_>) -> io::Result<Stage> {
         for _ in 0..3 {
             self.master.write_all(END)?;
-            match self.attend(Manner::Terminal, Asks::Awaited, false, onlooker)?.stage {
-                Stage::Asks(_) => {}
+            match self.attend(Streams::Terminal, WaitFor::Prompt, false, user)?.stage {
+                Stage::Waits(_) => {}
                 end => return Ok(end),
             }
         }
         self.signal(Signal::HUP);
-        Ok(self.attend(Manner::Terminal, Asks::Nothing, false, onlooker)?.stage)
+        Ok(self.attend(Streams::Terminal, WaitFor::End, false, user)?.stage)
     }
 
-    fn attend(&mut self, manner: Manner, asks: Asks, has_echo: bool, onlooker: &mut Onlooker<'_>) -> io::Result<Seen> {
-        let _raw = onlooker.keyboard.map(|keyboard| Raw::begin(keyboard, manner)).transpose()?;
-        let mut held = Held::new(has_echo);
+    fn attend(&mut self, streams: Streams, wait_for: WaitFor, has_echo: bool, user: &mut User<'_>) -> io::Result<Seen> {
+        let _raw = user.keyboard.map(|keyboard| Raw::begin(keyboard, streams)).transpose()?;
+        let mut printed = Printed::new(has_echo);
         let mut last = Instant::now();
         let mut code = None;
         let mut interrupted = false;
@@ -202,21 +202,21 @@ impl Console {
         // Since when everything is to stop.
         let mut stopped: Option<Instant> = None;
         let (output, stage) = loop {
-            if onlooker.interrupt.is_for_good() {
+            if user.interrupt.is_for_good() {
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
             }
-            let is_late = onlooker.patience.is_some_and(|patience| begun.elapsed() > patience);
+            let is_late = user.patience.is_some_and(|patience| begun.elapsed() > patience);
             // A person's Ctrl-C is a key like any other.
-            if onlooker.keyboard.is_none() && (onlooker.interrupt.is_requested() || is_late) {
+            if user.keyboard.is_none() && (user.interrupt.is_requested() || is_late) {
                 self.stop(&mut stopped)?;
             }
-            if let Some(keyboard) = onlooker.keyboard {
+            if let Some(keyboard) = user.keyboard {
                 self.fit(keyboard);
             }
             // A pipe has what was written before the end; a terminal may need a moment for it.
-            let is_settled = code.is_some() && manner != Manner::Terminal;
-            let ready = self.wait(onlooker.keyboard, if is_settled { SETTLING } else { GLANCE / 2 })?;
-            let is_quiet = self.pass_on(&ready, asks, &mut held, onlooker)?;
+            let is_settled = code.is_some() && streams != Streams::Terminal;
+            let ready = self.wait(user.keyboard, if is_settled { SETTLING } else { GLANCE / 2 })?;
+            let is_quiet = self.pass_on(&ready, wait_for, &mut printed, user)?;
             if ready.statuses {
                 let text = String::from_utf8_lossy(&read(&self.statuses)?).into_owned();
                 code = text.lines().next_back().and_then(|line| line.trim().parse::<i32>().ok());
@@ -227,49 +227,55 @@ impl Console {
                 continue;
             }
             if let Some(code) = code {
-                held.end(onlooker)?;
-                break (plain(held.all()), Stage::Ended(code));
+                printed.end(user)?;
+                break (plain(printed.all()), Stage::Ended(code));
             }
             if let Some(status) = self.child.try_wait()? {
-                held.end(onlooker)?;
+                printed.end(user)?;
                 let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-                break (plain(held.all()), Stage::Gone(code));
+                break (plain(printed.all()), Stage::Gone(code));
             }
             if last.elapsed() < GLANCE {
                 continue;
             }
-            if let (Asks::Interrupt(lines), false) = (asks, interrupted)
-                && onlooker.keyboard.is_none()
-                && plain(held.all()).lines().count() >= lines
+            if let (WaitFor::Lines(lines), false) = (wait_for, interrupted)
+                && user.keyboard.is_none()
+                && plain(printed.all()).lines().count() >= lines
             {
                 interrupted = true;
                 self.master.write_all(INTERRUPT)?;
             }
-            if let (Asks::Awaited, Some(prompt)) = (asks, held.prompt()) {
-                break (held.before_prompt(), Stage::Asks(prompt));
+            if let (WaitFor::Prompt, Some(prompt)) = (wait_for, printed.prompt()) {
+                break (printed.before_prompt(), Stage::Waits(prompt));
             }
-            held.end(onlooker)?;
+            printed.end(user)?;
         };
         match stopped {
-            Some(_) if onlooker.interrupt.is_requested() => Err(io::Error::from(io::ErrorKind::Interrupted)),
+            Some(_) if user.interrupt.is_requested() => Err(io::Error::from(io::ErrorKind::Interrupted)),
             Some(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
             None => Ok(Seen { output, stage }),
         }
     }
 
     /// Passes on what is typed and printed; says whether nothing is printed.
-    fn pass_on(&mut self, ready: &Ready, asks: Asks, held: &mut Held, onlooker: &mut Onlooker<'_>) -> io::Result<bool> {
-        if let (true, Some(keyboard)) = (ready.keyboard, onlooker.keyboard) {
+    fn pass_on(
+        &mut self,
+        ready: &Ready,
+        wait_for: WaitFor,
+        printed: &mut Printed,
+        user: &mut User<'_>,
+    ) -> io::Result<bool> {
+        if let (true, Some(keyboard)) = (ready.keyboard, user.keyboard) {
             let keys = read(keyboard)?;
             self.master.write_all(&keys)?;
         }
         let mut is_quiet = true;
         for (is_ready, file, from) in
-            [(ready.master, &self.master, Manner::Terminal), (ready.output, &self.output, Manner::Piped)]
+            [(ready.master, &self.master, Streams::Terminal), (ready.output, &self.output, Streams::Piped)]
         {
             let bytes = if is_ready { read(file)? } else { Vec::new() };
             is_quiet &= bytes.is_empty();
-            held.take(&bytes, from, asks, onlooker)?;
+            printed.take(&bytes, from, wait_for, user)?;
         }
         Ok(is_quiet)
     }

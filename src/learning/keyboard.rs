@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 
-use super::onlooker::Manner;
+use super::user::Streams;
 
 /// A keyboard that gives each key as it is pressed; until it is dropped.
 pub(super) struct Raw<'k> {
@@ -19,12 +19,12 @@ impl Raw<'_> {
     ///
     /// # Errors
     /// It is no terminal.
-    pub(super) fn begin(keyboard: &File, manner: Manner) -> io::Result<Raw<'_>> {
+    pub(super) fn begin(keyboard: &File, streams: Streams) -> io::Result<Raw<'_>> {
         let before = tcgetattr(keyboard)?;
         let mut modes = before.clone();
         modes.make_raw();
         // What comes through a pipe ends its lines as files do.
-        if manner != Manner::Terminal {
+        if streams != Streams::Terminal {
             modes.output_modes |= before.output_modes & (OutputModes::OPOST | OutputModes::ONLCR);
         }
         tcsetattr(keyboard, OptionalActions::Now, &modes)?;

@@ -5,8 +5,8 @@
 //! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each
 //! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come
-//! desk.rs       the learner's own place: a folder to work in, a home of its own, the checks of tasks
-//! console.rs    the terminal at which the learner's commands run, one shell for all of them; held.rs, keyboard.rs: its two directions
+//! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
+//! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
 //! watch.rs      who saves a file is noticed
 //! ```
 //!
@@ -15,24 +15,24 @@
 mod catalogue;
 mod console;
 mod courses;
-mod desk;
 mod error;
-mod held;
 mod keyboard;
 mod leftovers;
-mod onlooker;
 mod packs;
+mod printed;
 mod progress;
+mod user;
 mod walk;
 mod watch;
+mod workspace;
 
 pub(crate) use catalogue::{Catalogue, Lesson};
 pub(crate) use console::{Console, Seen, Stage};
-pub(crate) use desk::{Desk, Turn};
 pub(crate) use error::Error;
-pub(crate) use onlooker::{Asks, Manner, Onlooker};
 pub(crate) use packs::{InUse, Origin, Pack, Packs};
 pub(crate) use progress::Progress;
-pub(crate) use progress::{Notebook, Shelf, quoted};
+pub(crate) use progress::{Records, SharedProgress, quoted};
+pub(crate) use user::{Streams, User, WaitFor};
 pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
 pub(crate) use watch::Watch;
+pub(crate) use workspace::{LessonLock, Workspace};

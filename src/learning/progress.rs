@@ -89,25 +89,25 @@ impl Last {
     }
 }
 
-/// Where what is kept of lessons lies.
+/// What is kept of a learner's lessons, and where it lies.
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct Records {
     folder: PathBuf,
     pack: Option<Pack>,
     courses: Courses,
     limits: Limits,
 }
 
-impl Shelf {
-    /// The shelf of a home; that of a pack, where the lessons are of one.
+impl Records {
+    /// The records of a home; that of a pack, where the lessons are of one.
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn open(home: &Path, pack: Option<&Pack>, limits: &Limits) -> Result<Shelf, Error> {
+    pub(crate) fn open(home: &Path, pack: Option<&Pack>, limits: &Limits) -> Result<Records, Error> {
         let pack = pack.map(Pack::absolute).transpose()?;
         let folder = home.join("learning");
         create_private_folder(&folder)?;
-        Ok(Shelf { folder, pack, courses: Courses::of(home, limits.bound(&PROGRESS)), limits: limits.clone() })
+        Ok(Records { folder, pack, courses: Courses::of(home, limits.bound(&PROGRESS)), limits: limits.clone() })
     }
 
     /// The folder of a lesson.
@@ -166,7 +166,7 @@ impl Shelf {
     /// The lesson that was begun or gone on with last.
     ///
     /// # Errors
-    /// As [`Shelf::progress`].
+    /// As [`Records::progress`].
     pub(crate) fn last(&self) -> Result<Option<Last>, Error> {
         self.read(&self.folder.join("last.json"))
     }
@@ -174,7 +174,7 @@ impl Shelf {
     /// This lesson is the last now.
     ///
     /// # Errors
-    /// As [`Shelf::keep`].
+    /// As [`Records::keep`].
     pub(crate) fn keep_last(&self, lesson: &str) -> Result<(), Error> {
         let pack = self.pack.as_ref().map(|pack| pack.folder.clone());
         let origin = self.pack.as_ref().and_then(|pack| pack.origin.clone());
@@ -211,20 +211,20 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
 
 /// What is kept of one lesson, shared by those who change it.
 #[derive(Debug)]
-pub(crate) struct Notebook {
-    shelf: Shelf,
+pub(crate) struct SharedProgress {
+    records: Records,
     lesson: String,
     progress: Mutex<Progress>,
 }
 
-impl Notebook {
+impl SharedProgress {
     /// Opens what is kept of a lesson.
     ///
     /// # Errors
-    /// As [`Shelf::progress`].
-    pub(crate) fn open(shelf: Shelf, lesson: &str) -> Result<Notebook, Error> {
-        let progress = Mutex::new(shelf.progress(lesson)?);
-        Ok(Notebook { shelf, lesson: lesson.to_owned(), progress })
+    /// As [`Records::progress`].
+    pub(crate) fn open(records: Records, lesson: &str) -> Result<SharedProgress, Error> {
+        let progress = Mutex::new(records.progress(lesson)?);
+        Ok(SharedProgress { records, lesson: lesson.to_owned(), progress })
     }
 
     /// Looks at it.
@@ -235,11 +235,11 @@ impl Notebook {
     /// Changes it, and keeps it as it is then.
     ///
     /// # Errors
-    /// As [`Shelf::keep`].
+    /// As [`Records::keep`].
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Progress) -> R) -> Result<R, Error> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut progress);
-        self.shelf.keep(&self.lesson, &progress)?;
+        self.records.keep(&self.lesson, &progress)?;
         Ok(result)
     }
 }

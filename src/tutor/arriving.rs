@@ -34,7 +34,7 @@ pub(super) fn arrive_with(tutor: &mut Tutor<'_>, number: usize, mut extent: Exte
     tutor.at = number.min(tutor.walk.stops.len() - 1);
     loop {
         let key = tutor.stop().key.clone();
-        tutor.notebook.change(|progress| progress.at = Some(key))?;
+        tutor.progress.change(|progress| progress.at = Some(key))?;
         if matches!(tutor.stop().kind, Kind::Command(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End) {
             doing::leave_session(tutor)?;
         }
@@ -68,7 +68,7 @@ pub(super) fn back(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
     let (walk, palette, columns) = (tutor.walk.clone(), tutor.palette, tutor.columns());
     let stop = &walk.stops[tutor.at];
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     let text = match extent {
         Extent::New => &stop.text,
         Extent::Whole => {
@@ -115,7 +115,7 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
 /// A line to type, and what Enter does as long as that is new.
 fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str) -> Result<(), Error> {
     tutor.show(&format!("{}\n", page::code(line)))?;
-    if tutor.notebook.look(|progress| progress.passed.len()) < BEGINNING {
+    if tutor.progress.look(|progress| progress.passed.len()) < BEGINNING {
         let more = if tutor.session.is_some() { "" } else { " You can type any other command as well." };
         tutor.note(&format!("{enter}{more}"))?;
     }
@@ -141,7 +141,7 @@ fn show_file(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<(), Error> {
 
 /// What was predicted, and what happened.
 fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands: &[Line]) -> Result<(), Error> {
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     for line in commands {
         let command = known.as_printed(&line.typed);
         tutor.show(&page::code(&format!("$ {command}")))?;
@@ -155,7 +155,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         }
     }
     let right = &question.answers[question.right() - 1];
-    let answered = tutor.notebook.look(|progress| progress.answers.get(asked).copied());
+    let answered = tutor.progress.look(|progress| progress.answers.get(asked).copied());
     let chosen = answered.and_then(|number| question.answers.get(number - 1));
     let (palette, columns) = (tutor.palette, tutor.columns());
     let (role, mark, text) = match chosen {
@@ -172,7 +172,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
 
 /// The lesson is over.
 fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    tutor.notebook.change(|progress| progress.is_finished = true)?;
+    tutor.progress.change(|progress| progress.is_finished = true)?;
     tutor.say(Role::Good, "✓", "That was the lesson.")?;
     let questions: Vec<_> = tutor
         .walk
@@ -184,12 +184,12 @@ fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         .collect();
     if !questions.is_empty() {
         let right = tutor
-            .notebook
+            .progress
             .look(|progress| questions.iter().filter(|(key, right)| progress.answers.get(key) == Some(right)).count());
         tutor.say(Role::Faint, " ", &format!("{right} of {} predictions were right.", questions.len()))?;
     }
     if let Some(next) = tutor.catalogue.after(&tutor.lesson.name) {
-        let command = tutor.shelf.command(name_of(next));
+        let command = tutor.records.command(name_of(next));
         let text = format!("Next: `{}`, {}", shown::line(&command), shown::line(&next.title));
         tutor.say(Role::Faint, " ", &text)?;
     }

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::open::{Tutor, homely};
-use crate::learning::{Asks, Edit, Kind, Line, Manner, Seen, Stage};
+use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor};
 use crate::lesson::{CTRL_C, Cause, Mismatch, align, arranged, fits};
 use crate::view::learning as text;
 use crate::view::palette::Role;
@@ -12,12 +12,12 @@ pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     match &walk.stops[tutor.at].kind {
         Kind::Command(line) => {
-            let manner = match (line.is_session, tutor.is_interactive()) {
-                (true, _) => Manner::Terminal,
-                (false, true) => Manner::Piped,
-                (false, false) => Manner::Alone,
+            let streams = match (line.is_session, tutor.is_interactive()) {
+                (true, _) => Streams::Terminal,
+                (false, true) => Streams::Piped,
+                (false, false) => Streams::Alone,
             };
-            run_shown(tutor, line, manner)
+            run_shown(tutor, line, streams)
         }
         Kind::Input(line) => type_shown(tutor, line),
         Kind::File(edit) => write(tutor, edit),
@@ -28,12 +28,12 @@ pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
 /// Takes a command of the learner's own, or a line for the program that waits; gives whether it is what this stop shows, and done.
 pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     let is_shown = |line: &Line| known.as_printed(&line.typed).trim() == typed.trim();
     match &walk.stops[tutor.at].kind {
         Kind::Command(line) if tutor.session.is_none() && is_shown(line) => {
             let is_terminal = line.is_session || tutor.is_interactive();
-            run_shown(tutor, line, if is_terminal { Manner::Terminal } else { Manner::Alone })
+            run_shown(tutor, line, if is_terminal { Streams::Terminal } else { Streams::Alone })
         }
         Kind::Input(line)
             if tutor.session.is_some() && is_shown(line) && (line.edit.is_none() || !tutor.is_interactive()) =>
@@ -41,35 +41,36 @@ pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
             type_shown(tutor, line)
         }
         _ if tutor.session.is_some() => {
-            let seen = tutor.console(true, |console, onlooker| console.type_line(typed, onlooker))?;
-            arrived(tutor, &seen, Manner::Terminal).map(|()| false)
+            let seen = tutor.console(true, |console, user| console.type_line(typed, user))?;
+            arrived(tutor, &seen, Streams::Terminal).map(|()| false)
         }
         _ => {
-            let manner = if tutor.is_interactive() { Manner::Terminal } else { Manner::Alone };
-            run_own(tutor, typed, manner, Asks::Nothing).map(|()| false)
+            let streams = if tutor.is_interactive() { Streams::Terminal } else { Streams::Alone };
+            run_own(tutor, typed, streams, WaitFor::End).map(|()| false)
         }
     }
 }
 
 /// Runs a command that is not the one of this stop.
-pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, manner: Manner, asks: Asks) -> Result<(), Error> {
-    let seen = tutor.console(true, |console, onlooker| console.run(typed, manner, asks, onlooker))?;
-    arrived(tutor, &seen, manner)?;
+pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, streams: Streams, wait_for: WaitFor) -> Result<(), Error> {
+    let seen = tutor.console(true, |console, user| console.run(typed, streams, wait_for, user))?;
+    arrived(tutor, &seen, streams)?;
     match seen.stage {
         Stage::Ended(code @ 1..) => tell_status(tutor, code),
-        Stage::Ended(_) | Stage::Asks(_) | Stage::Gone(_) => Ok(()),
+        Stage::Ended(_) | Stage::Waits(_) | Stage::Gone(_) => Ok(()),
     }
 }
 
 /// Runs the command of this stop; gives whether it went as it should.
-fn run_shown(tutor: &mut Tutor<'_>, line: &Line, manner: Manner) -> Result<bool, Error> {
-    let command = tutor.notebook.look(|progress| progress.digests.as_printed(&line.typed));
-    let asks = Asks::of(&line.expected, line.is_session);
-    let seen = tutor.console(true, |console, onlooker| console.run(&command, manner, asks, onlooker))?;
-    arrived(tutor, &seen, manner)?;
-    let is_as_shown = judge(tutor, line, &seen, manner)?;
+fn run_shown(tutor: &mut Tutor<'_>, line: &Line, streams: Streams) -> Result<bool, Error> {
+    let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+    let wait_for = WaitFor::of(&line.expected, line.is_session);
+    let seen = tutor.console(true, |console, user| console.run(&command, streams, wait_for, user))?;
+    arrived(tutor, &seen, streams)?;
+    let is_as_shown = judge(tutor, line, &seen, streams)?;
     if let Stage::Ended(code) | Stage::Gone(code) = seen.stage
-        && (code != line.status.unwrap_or(0) && !is_as_shown && !matches!(asks, Asks::Interrupt(_)) || line.is_session)
+        && (code != line.status.unwrap_or(0) && !is_as_shown && !matches!(wait_for, WaitFor::Lines(_))
+            || line.is_session)
     {
         let text = match line.is_session {
             true => "The program did not come to its prompt.".to_owned(),
@@ -102,22 +103,22 @@ pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Err
         return Ok(false);
     }
     if let Some((change, file)) = &line.edit {
-        let desk = tutor.desk();
-        let text = desk.changed(file.as_ref(), change);
+        let workspace = tutor.workspace();
+        let text = workspace.changed(file.as_ref(), change);
         // One that does not fit was made already.
-        let text = text.or_else(|| std::fs::read_to_string(desk.work().join(file)).ok());
+        let text = text.or_else(|| std::fs::read_to_string(workspace.work().join(file)).ok());
         // Where there is none, the editor opens for the learner.
         if let Some(text) = text {
-            desk.room.prepare_editor(&text).map_err(Error::Console)?;
+            workspace.room.prepare_editor(&text).map_err(Error::Console)?;
         }
     }
-    let typed = tutor.notebook.look(|progress| progress.digests.as_printed(&line.typed));
-    let seen = tutor.console(true, |console, onlooker| console.type_line(&typed, onlooker));
+    let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+    let seen = tutor.console(true, |console, user| console.type_line(&typed, user));
     // An `edit` that never came to the editor must not change the file of the next one.
-    tutor.desk().room.forget_edit();
+    tutor.workspace().room.forget_edit();
     let seen = seen?;
-    arrived(tutor, &seen, Manner::Terminal)?;
-    judge(tutor, line, &seen, Manner::Terminal)?;
+    arrived(tutor, &seen, Streams::Terminal)?;
+    judge(tutor, line, &seen, Streams::Terminal)?;
     Ok(true)
 }
 
@@ -130,33 +131,31 @@ fn begin_again(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     for stop in &before[first..] {
         let seen = match &stop.kind {
             Kind::Command(line) => {
-                let command = tutor.notebook.look(|progress| progress.digests.as_printed(&line.typed));
-                tutor.console(false, |console, onlooker| {
-                    console.run(&command, Manner::Terminal, Asks::Awaited, onlooker)
-                })?
+                let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+                tutor.console(false, |console, user| console.run(&command, Streams::Terminal, WaitFor::Prompt, user))?
             }
             // What was edited is edited.
             Kind::Input(line) if line.edit.is_none() => {
-                tutor.console(false, |console, onlooker| console.type_line(&line.typed, onlooker))?
+                tutor.console(false, |console, user| console.type_line(&line.typed, user))?
             }
             Kind::Input(_) | Kind::File(_) | Kind::Question(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End => {
                 continue;
             }
         };
-        let Stage::Asks(prompt) = seen.stage else { return Ok(false) };
+        let Stage::Waits(prompt) = seen.stage else { return Ok(false) };
         tutor.session = Some(prompt);
     }
     Ok(tutor.session.is_some())
 }
 
 /// Notes how far a command has come. What its terminal would have shown is shown here where nobody is at one.
-fn arrived(tutor: &mut Tutor<'_>, seen: &Seen, manner: Manner) -> Result<(), Error> {
+fn arrived(tutor: &mut Tutor<'_>, seen: &Seen, streams: Streams) -> Result<(), Error> {
     let output = seen.output.trim_end_matches('\n');
-    if manner == Manner::Terminal && !tutor.is_interactive() && !output.is_empty() {
+    if streams == Streams::Terminal && !tutor.is_interactive() && !output.is_empty() {
         tutor.show(&format!("{output}\n"))?;
     }
     tutor.session = match &seen.stage {
-        Stage::Asks(prompt) => Some(prompt.clone()),
+        Stage::Waits(prompt) => Some(prompt.clone()),
         Stage::Ended(_) => None,
         Stage::Gone(_) => {
             tutor.console = None;
@@ -168,16 +167,16 @@ fn arrived(tutor: &mut Tutor<'_>, seen: &Seen, manner: Manner) -> Result<(), Err
 }
 
 /// Says it where something else was printed than the page has; gives whether it was as shown. Digests are noted as they are here.
-fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, manner: Manner) -> Result<bool, Error> {
+fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, streams: Streams) -> Result<bool, Error> {
     // Ctrl-C is seen on the terminal, wherever the command prints.
     let printed: Vec<String> = seen.output.replace(CTRL_C, "").trim_end().lines().map(str::to_owned).collect();
     let expected: Vec<String> = line.expected.iter().filter(|line| *line != CTRL_C).cloned().collect();
     let expected = trimmed(&expected);
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     let printed = arranged(expected, &printed, |line| known.as_printed(line));
     if let Some(pairs) = align(expected, &printed) {
         return Ok(tutor
-            .notebook
+            .progress
             .change(|progress| {
                 pairs.into_iter().for_each(|(at, to)| progress.digests.note(&expected[at], &printed[to]));
             })
@@ -185,11 +184,11 @@ fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, manner: Manner) -> Res
     }
     let is_as_shown = agrees(expected, &printed.join("\n"));
     // A terminal has other columns and lines than a page.
-    if !is_as_shown && manner != Manner::Terminal {
+    if !is_as_shown && streams != Streams::Terminal {
         let (palette, columns) = (tutor.palette, tutor.columns());
         tutor.say(Role::Notice, "·", "The page shows something else here:")?;
         let shown = tutor
-            .notebook
+            .progress
             .look(|progress| expected.iter().map(|line| progress.digests.as_printed(line)).collect::<Vec<_>>());
         let nothing = ["(nothing)".to_owned()];
         tutor.show(&text::expected(if shown.is_empty() { &nothing } else { &shown }, palette, columns))?;
@@ -217,8 +216,7 @@ fn trimmed(lines: &[String]) -> &[String] {
 
 /// Runs a command that only looks, and gives what it prints.
 pub(super) fn quietly(tutor: &mut Tutor<'_>, command: &str) -> Result<String, Error> {
-    let seen =
-        tutor.console(false, |console, onlooker| console.run(command, Manner::Alone, Asks::Nothing, onlooker))?;
+    let seen = tutor.console(false, |console, user| console.run(command, Streams::Alone, WaitFor::End, user))?;
     Ok(seen.output)
 }
 
@@ -227,7 +225,7 @@ pub(super) fn leave_session(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if tutor.session.take().is_none() {
         return Ok(());
     }
-    if let Stage::Gone(_) = tutor.console(false, |console, onlooker| console.leave(onlooker))? {
+    if let Stage::Gone(_) = tutor.console(false, |console, user| console.leave(user))? {
         tutor.console = None;
     }
     Ok(())
@@ -235,10 +233,10 @@ pub(super) fn leave_session(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 
 /// Whether a file is as a stop has it.
 pub(super) fn is_written(tutor: &Tutor<'_>, edit: &Edit) -> bool {
-    let desk = tutor.desk();
+    let workspace = tutor.workspace();
     match edit.is_change {
-        true => desk.is_changed(edit.file.path(), &edit.lines),
-        false => desk.has(&edit.file, &whole(edit)),
+        true => workspace.is_changed(edit.file.path(), &edit.lines),
+        false => workspace.has(&edit.file, &whole(edit)),
     }
 }
 
@@ -248,7 +246,7 @@ pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
         return Ok(true);
     }
     let text = match edit.is_change {
-        true => tutor.desk().changed(edit.file.path(), &edit.lines),
+        true => tutor.workspace().changed(edit.file.path(), &edit.lines),
         false => Some(whole(edit)),
     };
     let Some(text) = text else {
@@ -257,7 +255,7 @@ pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
         tutor.say(Role::Bad, "✗", &said)?;
         return Ok(false);
     };
-    let kept = tutor.desk().write(&edit.file, &text, !edit.is_change)?;
+    let kept = tutor.workspace().write(&edit.file, &text, !edit.is_change)?;
     let name = crate::shown::line(&edit.file.path().display().to_string()).into_owned();
     let kept = kept.map(|path| format!(" What you had there is kept in {}.", homely(&path)));
     tutor.say(Role::Good, "✓", &format!("{name} is written.{}", kept.unwrap_or_default()))?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::lines::Lines;
 use crate::learning::{
-    Catalogue, Console, Desk, Kind, Lesson, Manner, Notebook, Onlooker, Shelf, Stop, Turn, Walk, Watch,
+    Catalogue, Console, Kind, Lesson, LessonLock, Records, SharedProgress, Stop, Streams, User, Walk, Watch, Workspace,
 };
 use crate::lesson::Mismatch;
 use crate::progress::Interrupt;
@@ -24,7 +24,7 @@ use crate::view::table;
 pub(crate) struct Setting<'t> {
     pub(crate) catalogue: &'t Catalogue,
     pub(crate) lesson: &'t Lesson,
-    pub(crate) shelf: Shelf,
+    pub(crate) records: Records,
     /// The folder to work in, where another one than the usual is wished.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) out: Screen<'static>,
@@ -41,10 +41,10 @@ pub(crate) struct Setting<'t> {
 pub(crate) struct Tutor<'t> {
     pub(super) catalogue: &'t Catalogue,
     pub(super) lesson: &'t Lesson,
-    pub(super) shelf: Shelf,
+    pub(super) records: Records,
     pub(super) walk: Arc<Walk>,
-    pub(super) notebook: Arc<Notebook>,
-    pub(super) desk: Arc<Mutex<Desk>>,
+    pub(super) progress: Arc<SharedProgress>,
+    pub(super) workspace: Arc<Mutex<Workspace>>,
     /// The shell, once something was typed.
     pub(super) console: Option<Console>,
     /// The prompt of a program that waits there.
@@ -89,12 +89,12 @@ impl<'t> Tutor<'t> {
     /// # Errors
     /// A lesson with a mistake in it; what the file system says.
     pub(crate) fn open(setting: Setting<'t>) -> Result<Tutor<'t>, Error> {
-        let Setting { catalogue, lesson, shelf, folder, out, palette, terminal, mut lines, interrupt, patience } =
+        let Setting { catalogue, lesson, records, folder, out, palette, terminal, mut lines, interrupt, patience } =
             setting;
         let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
-        let turn = Turn::take(&shelf.place(&lesson.name), lesson)?;
-        let notebook = Notebook::open(shelf.clone(), &lesson.name)?;
-        let kept = notebook.look(|progress| progress.folder.clone());
+        let lock = LessonLock::take(&records.place(&lesson.name), lesson)?;
+        let progress = SharedProgress::open(records.clone(), &lesson.name)?;
+        let kept = progress.look(|progress| progress.folder.clone());
         let is_new = kept.is_none();
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         if let Some(folder) = folder.as_ref().filter(|_| is_new)
@@ -104,20 +104,20 @@ impl<'t> Tutor<'t> {
         }
         let work = match folder.map(absolute).or(kept) {
             Some(work) => work,
-            None => absolute(shelf.usual_folder(&lesson.name)?),
+            None => absolute(records.usual_folder(&lesson.name)?),
         };
         let is_restored = !is_new && !work.exists();
-        let (desk, aside) = Desk::open(turn, lesson, &work, is_new)?;
-        notebook.change(|progress| progress.folder = Some(work))?;
-        shelf.keep_last(&lesson.name)?;
-        let at = notebook.look(|progress| progress.place(&walk));
+        let (workspace, aside) = Workspace::open(lock, lesson, &work, is_new)?;
+        progress.change(|progress| progress.folder = Some(work))?;
+        records.keep_last(&lesson.name)?;
+        let at = progress.look(|progress| progress.place(&walk));
         Ok(Tutor {
             catalogue,
             lesson,
-            shelf,
+            records,
             walk: Arc::new(walk),
-            notebook: Arc::new(notebook),
-            desk: Arc::new(Mutex::new(desk)),
+            progress: Arc::new(progress),
+            workspace: Arc::new(Mutex::new(workspace)),
             console: None,
             session: None,
             at,
@@ -142,8 +142,8 @@ impl<'t> Tutor<'t> {
         &self.walk.stops[self.at]
     }
 
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn workspace(&self) -> MutexGuard<'_, Workspace> {
+        self.workspace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a person is there.
@@ -219,13 +219,13 @@ impl<'t> Tutor<'t> {
     /// Whether the task of this stop is done, or what else is asked here.
     pub(super) fn is_passed(&self) -> bool {
         let key = &self.stop().key;
-        self.notebook.look(|progress| progress.passed.contains(key))
+        self.progress.look(|progress| progress.passed.contains(key))
     }
 
     /// This stop is done.
     pub(super) fn note_passed(&self) -> Result<(), Error> {
         let key = self.stop().key.clone();
-        self.notebook.change(|progress| progress.passed.insert(key))?;
+        self.progress.change(|progress| progress.passed.insert(key))?;
         Ok(())
     }
 
@@ -233,35 +233,35 @@ impl<'t> Tutor<'t> {
     pub(super) fn console<R>(
         &mut self,
         is_shown: bool,
-        work: impl FnOnce(&mut Console, &mut Onlooker<'_>) -> io::Result<R>,
+        work: impl FnOnce(&mut Console, &mut User<'_>) -> io::Result<R>,
     ) -> Result<R, Error> {
         let console = match &mut self.console {
             Some(console) => console,
             None => {
-                let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut variables = desk.room.variables();
+                let workspace = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut variables = workspace.room.variables();
                 if !self.palette.is_enabled() {
                     variables.push(("NO_COLOR", "1".into()));
                 }
-                let started = Console::start(&desk.room.path("control"), desk.work(), &variables);
+                let started = Console::start(&workspace.room.path("control"), workspace.work(), &variables);
                 self.console.insert(started.map_err(Error::Console)?)
             }
         };
         let (out, terminal) = (&mut self.out, self.terminal.as_ref());
-        let mut show = |bytes: &[u8], manner: Manner| match (terminal, manner) {
+        let mut show = |bytes: &[u8], streams: Streams| match (terminal, streams) {
             _ if !is_shown => Ok(()),
             // It is the learner's own terminal, and knows what to do with all of it.
-            (Some(mut terminal), Manner::Terminal) => terminal.write_all(bytes),
+            (Some(mut terminal), Streams::Terminal) => terminal.write_all(bytes),
             // What it becomes as text is shown in the end.
-            (None, Manner::Terminal) => Ok(()),
-            (_, Manner::Piped | Manner::Alone) => out.write_all(bytes).and_then(|()| out.flush()),
+            (None, Streams::Terminal) => Ok(()),
+            (_, Streams::Piped | Streams::Alone) => out.write_all(bytes).and_then(|()| out.flush()),
         };
-        let mut onlooker =
-            Onlooker { keyboard: terminal, show: &mut show, interrupt: &self.interrupt, patience: self.patience };
+        let mut user =
+            User { keyboard: terminal, show: &mut show, interrupt: &self.interrupt, patience: self.patience };
         if is_shown {
             self.shown = Shown { is_gap: false, ..self.shown };
         }
-        work(console, &mut onlooker).map_err(Error::Console)
+        work(console, &mut user).map_err(Error::Console)
     }
 
     /// The prompt: that of the program that waits, else where the shell is.
@@ -275,7 +275,7 @@ impl<'t> Tutor<'t> {
             return prompt.clone();
         }
         let folder = self.console.as_ref().and_then(Console::folder);
-        let work = self.desk().work().to_owned();
+        let work = self.workspace().work().to_owned();
         let name = match folder {
             Some(folder) if folder != work && folder.is_dir() => match folder.strip_prefix(&work) {
                 Ok(below) => format!("{}/{}", self.lesson.name, below.display()),

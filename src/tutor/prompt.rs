@@ -5,7 +5,7 @@ use super::error::Error;
 use super::open::{Tutor, homely};
 use super::words::{self, WORDS, Word};
 use super::{doing, tasks};
-use crate::learning::{Catalogue, Error as LearningError, Kind, Shelf, Walk, quoted};
+use crate::learning::{Catalogue, Error as LearningError, Kind, Records, Walk, quoted};
 use crate::prompt::Next;
 use crate::shown;
 use crate::view::learning as text;
@@ -79,10 +79,10 @@ fn is_stopped(tutor: &Tutor<'_>) -> bool {
 /// Makes the learner's folder again where it is gone, and says so.
 fn restore(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let lesson = tutor.lesson;
-    if tutor.desk().restore(lesson)? {
+    if tutor.workspace().restore(lesson)? {
         // The shell is in a folder that nobody finds any more.
         (tutor.watch, tutor.session, tutor.console) = (None, None, None);
-        let folder = tutor.desk().work().to_owned();
+        let folder = tutor.workspace().work().to_owned();
         let _ = std::env::set_current_dir(&folder);
         tell_restored(tutor)?;
     }
@@ -90,7 +90,7 @@ fn restore(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 }
 
 fn tell_restored(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    let folder = homely(tutor.desk().work());
+    let folder = homely(tutor.workspace().work());
     let text = format!(
         "Your folder {folder} was gone. It is there again, with the files that the lesson begins with; `reset` begins all of the lesson anew."
     );
@@ -127,7 +127,7 @@ pub(super) fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
         };
         let key = walk.stops[tutor.at].key.clone();
         // What counts is what was thought first.
-        tutor.notebook.change(|progress| *progress.answers.entry(key).or_insert(number))?;
+        tutor.progress.change(|progress| *progress.answers.entry(key).or_insert(number))?;
         let (palette, columns) = (tutor.palette, tutor.columns());
         let (role, mark, verdict) =
             if answer.is_right { (Role::Good, "✓", "Right.") } else { (Role::Bad, "✗", "Not so.") };
@@ -187,7 +187,7 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
         Word::Check => drop(tasks::check(tutor)?),
         Word::Solution => tasks::solution(tutor)?,
         Word::List => {
-            let text = list(tutor.catalogue, &tutor.shelf, tutor.palette, tutor.columns())?;
+            let text = list(tutor.catalogue, &tutor.records, tutor.palette, tutor.columns())?;
             tutor.show(&text)?;
         }
         Word::Reset => {
@@ -208,9 +208,9 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
 /// What the file system says.
 pub(crate) fn reset(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     (tutor.watch, tutor.session, tutor.console) = (None, None, None);
-    let aside = tutor.desk().reset(tutor.lesson)?;
-    let folder = tutor.desk().work().to_owned();
-    tutor.notebook.change(|progress| {
+    let aside = tutor.workspace().reset(tutor.lesson)?;
+    let folder = tutor.workspace().work().to_owned();
+    tutor.progress.change(|progress| {
         *progress = crate::learning::Progress { folder: Some(folder.clone()), ..Default::default() };
     })?;
     // The folder is another one of the same name.
@@ -237,7 +237,7 @@ fn help(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 
 /// What is said first.
 fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    let folder = homely(tutor.desk().work());
+    let folder = homely(tutor.workspace().work());
     let (palette, columns) = (tutor.palette, tutor.columns());
     let number = tutor.lesson.number().map(|number| format!("Lesson {number}: ")).unwrap_or_default();
     let title = format!("{number}{}", shown::line(&tutor.lesson.title));
@@ -259,7 +259,7 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         shown.push_str(&page::page(&text, palette, columns));
     }
     tutor.show(&shown)?;
-    let left_out = std::mem::take(&mut tutor.desk().left_out);
+    let left_out = std::mem::take(&mut tutor.workspace().left_out);
     if !left_out.is_empty() {
         let names: Vec<String> = left_out.iter().map(|link| format!("`{}`", homely(link))).collect();
         let text = format!("Links that lead out of the lesson are left out: {}", names.join(", "));
@@ -275,10 +275,10 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         doing::leave_session(tutor)?;
     }
     tutor.console = None;
-    let running = tutor.desk().room.layerlab(&["ps", "--format", "{{.Names}}"]);
+    let running = tutor.workspace().room.layerlab(&["ps", "--format", "{{.Names}}"]);
     let names = running.map(|(names, _)| names.lines().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
     if !names.is_empty() {
-        let home = homely(&tutor.desk().room.path("home"));
+        let home = homely(&tutor.workspace().room.path("home"));
         let home = if home.starts_with("~/") { home } else { quoted(&home).into_owned() };
         let count = units::count(names.len() as u64, "container");
         let (verb, object) = if names.len() == 1 { ("goes", "it") } else { ("go", "them") };
@@ -287,7 +287,7 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
             format!("{count} of this lesson {verb} on running. `layerlab --home {home} stop {names}` stops {object}.");
         tutor.say(Role::Notice, "·", &text)?;
     }
-    if !tutor.notebook.look(|progress| progress.is_finished) {
+    if !tutor.progress.look(|progress| progress.is_finished) {
         tutor.say(Role::Faint, "·", "`layerlab learn resume` goes on here.")?;
     }
     Ok(())
@@ -297,12 +297,17 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 ///
 /// # Errors
 /// A lesson with a mistake in it.
-pub(crate) fn list(catalogue: &Catalogue, shelf: &Shelf, palette: Palette, columns: usize) -> Result<String, Error> {
+pub(crate) fn list(
+    catalogue: &Catalogue,
+    records: &Records,
+    palette: Palette,
+    columns: usize,
+) -> Result<String, Error> {
     let mut list = String::new();
     for lesson in &catalogue.lessons {
         let walk = Walk::of(&lesson.page).map_err(LearningError::from)?;
         // What is wrong with one lesson hides no other.
-        list.push_str(&text::row(lesson, &walk, shelf.progress(&lesson.name), palette, columns));
+        list.push_str(&text::row(lesson, &walk, records.progress(&lesson.name), palette, columns));
     }
     Ok(list)
 }

@@ -17,7 +17,7 @@ use super::error::Error;
 use super::lines::Script;
 use super::open::{Setting, Tutor};
 use super::{doing, prompt, tasks};
-use crate::learning::{Asks, Catalogue, Console, Error as LearningError, Kind, Lesson, Manner, Shelf, Stop};
+use crate::learning::{Catalogue, Console, Error as LearningError, Kind, Lesson, Records, Stop, Streams, WaitFor};
 use crate::lesson::{Evidence, Finding, Mismatch, Proof, Subject};
 use crate::limits::Limits;
 use crate::progress::Interrupt;
@@ -47,12 +47,12 @@ pub(crate) fn rehearse(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<P
     let parent = std::env::temp_dir();
     let folder = tempfile::Builder::new().prefix("layerlab-test-").tempdir_in(&parent);
     let folder = folder.map_err(|source| LearningError::Io { operation: "make a folder in", path: parent, source })?;
-    let shelf = Shelf::open(&folder.path().join("home"), None, conditions.limits)?;
+    let records = Records::open(&folder.path().join("home"), None, conditions.limits)?;
     let (catalogue, tape) = (Catalogue::default(), Tape::default());
     let opened = Tutor::open(Setting {
         catalogue: &catalogue,
         lesson,
-        shelf,
+        records,
         folder: Some(folder.path().join("lessons").join(&lesson.name)),
         out: Screen::new(tape.clone(), Palette::PLAIN),
         palette: Palette::PLAIN,
@@ -68,7 +68,7 @@ pub(crate) fn rehearse(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<P
     let mut rehearsal = Rehearsal { lesson, tutor, tape, findings: Vec::new(), is_stuck: false };
     let gone_through = rehearsal.go_through().and_then(|()| rehearsal.look_back());
     rehearsal.tutor.console = None;
-    rehearsal.tutor.desk().clear();
+    rehearsal.tutor.workspace().clear();
     gone_through?;
     let mut findings = rehearsal.findings;
     findings.sort_by_key(|finding| (finding.subject == Subject::End, finding.line));
@@ -166,7 +166,7 @@ impl Rehearsal<'_> {
     /// What is there when the lesson is over.
     fn look_back(&mut self) -> Result<(), Error> {
         doing::leave_session(&mut self.tutor)?;
-        let mut leftovers = self.tutor.desk().room.leftovers().map_err(Error::Console)?;
+        let mut leftovers = self.tutor.workspace().room.leftovers().map_err(Error::Console)?;
         leftovers.processes = self.tutor.console.as_ref().map(Console::left).unwrap_or_default();
         let left = leftovers.findings(&self.lesson.page, self.lesson.about.as_ref());
         if left.is_empty() {
@@ -208,9 +208,9 @@ fn take_step(tutor: &mut Tutor<'_>, step: &Kind) -> Result<(), Error> {
     match step {
         Kind::Command(line) => {
             doing::leave_session(tutor)?;
-            let command = tutor.notebook.look(|progress| progress.digests.as_printed(&line.typed));
-            let manner = if line.is_session { Manner::Terminal } else { Manner::Alone };
-            doing::run_own(tutor, &command, manner, Asks::of(&line.expected, line.is_session))?;
+            let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+            let streams = if line.is_session { Streams::Terminal } else { Streams::Alone };
+            doing::run_own(tutor, &command, streams, WaitFor::of(&line.expected, line.is_session))?;
         }
         Kind::Input(line) if tutor.session.is_some() => drop(doing::type_shown(tutor, line)?),
         Kind::File(edit) => drop(doing::write(tutor, edit)?),

@@ -24,7 +24,7 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if tutor.is_passed() {
         return tutor.say(Role::Good, "✓", DONE);
     }
-    let folder = homely(tutor.desk().work());
+    let folder = homely(tutor.workspace().work());
     let text = format!(
         "Type commands here, or edit the files in {folder}. The lesson notices when the task is done. `hint` helps, `check` says what is missing."
     );
@@ -36,21 +36,21 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 /// Watches the files: when a saved file completes the task, that is said at once.
 fn watch(tutor: &mut Tutor<'_>) {
     let Some(printer) = tutor.printer.clone() else { return };
-    let (walk, desk, notebook) = (tutor.walk.clone(), tutor.desk.clone(), tutor.notebook.clone());
+    let (walk, workspace, progress) = (tutor.walk.clone(), tutor.workspace.clone(), tutor.progress.clone());
     let (is_idle, interrupt, at) = (tutor.is_idle.clone(), tutor.interrupt.clone(), tutor.at);
     let mark = tutor.palette.paint(Role::Good, "✓");
-    let folder = tutor.desk().work().to_owned();
+    let folder = tutor.workspace().work().to_owned();
     let look = move || {
         let stop = &walk.stops[at];
         let Kind::Task { task, .. } = &stop.kind else { return };
-        if !is_idle.load(Ordering::SeqCst) || notebook.look(|progress| progress.passed.contains(&stop.key)) {
+        if !is_idle.load(Ordering::SeqCst) || progress.look(|progress| progress.passed.contains(&stop.key)) {
             return;
         }
-        let known = notebook.look(|progress| progress.digests.clone());
-        let mismatch = desk.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
+        let known = progress.look(|progress| progress.digests.clone());
+        let mismatch = workspace.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
         // Failures are reported only when the learner asks, with `check`.
         if let Ok(None) = mismatch
-            && notebook.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
+            && progress.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
         {
             (printer.lock().unwrap_or_else(PoisonError::into_inner))(format!("{mark} {DONE}\n"));
         }
@@ -75,9 +75,9 @@ pub(super) fn look(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 
 /// The first check of a task that does not pass.
 pub(super) fn mismatch(tutor: &mut Tutor<'_>, task: &Task) -> Result<Option<Mismatch>, Error> {
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     let interrupt = tutor.interrupt.clone();
-    Ok(tutor.desk().check(task, &known, &interrupt)?)
+    Ok(tutor.workspace().check(task, &known, &interrupt)?)
 }
 
 /// `check`: what the task still lacks. Returns whether it is done.
@@ -104,9 +104,9 @@ pub(super) fn hint(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let walk = tutor.walk.clone();
     let stop = &walk.stops[tutor.at];
     let Kind::Task { task, .. } = &stop.kind else { return no_task(tutor) };
-    let seen = tutor.notebook.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
+    let seen = tutor.progress.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
     let number = (seen + 1).min(task.hints.len());
-    tutor.notebook.change(|progress| progress.hints.insert(stop.key.clone(), number))?;
+    tutor.progress.change(|progress| progress.hints.insert(stop.key.clone(), number))?;
     let (palette, columns) = (tutor.palette, tutor.columns());
     let mark = format!("Hint {number} of {}:", task.hints.len());
     let text = text::noted(Role::Strong, &mark, &task.hints[number - 1], palette, columns);
@@ -123,7 +123,7 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let stop = &walk.stops[tutor.at];
     let Kind::Task { task, .. } = &stop.kind else { return no_task(tutor) };
     if !tutor.is_passed() {
-        let seen = tutor.notebook.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
+        let seen = tutor.progress.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
         let left = task.hints.len().saturating_sub(seen);
         if left > 0 {
             let left = units::count(left as u64, "hint");
@@ -136,9 +136,9 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         if !confirms(tutor, "You learn more if you try once more. Show the solution? [y/N] ")? {
             return Ok(());
         }
-        tutor.notebook.change(|progress| progress.solutions.insert(stop.key.clone()))?;
+        tutor.progress.change(|progress| progress.solutions.insert(stop.key.clone()))?;
     }
-    let known = tutor.notebook.look(|progress| progress.digests.clone());
+    let known = tutor.progress.look(|progress| progress.digests.clone());
     let text = page::page(&known.as_printed(&task.solution), tutor.palette, tutor.columns());
     tutor.show(&format!("\n{text}\n"))?;
     if !tutor.is_passed() {

@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::learning::{Catalogue, Pack, Packs, Shelf};
+use crate::learning::{Catalogue, Pack, Packs, Records};
 use crate::shown;
 use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
 use crate::view::screen::Width;
@@ -117,19 +117,19 @@ impl Learn {
         let limits = world.store.limits();
         let pack = self.pack.find(world, ui)?;
         let catalogue = catalogue(world, pack.as_ref())?;
-        let shelf = Shelf::open(world.home().root(), pack.as_ref(), limits)?;
+        let records = Records::open(world.home().root(), pack.as_ref(), limits)?;
         let columns = Width::of_stdout().of_pages();
         let mut out = ui.out();
-        out.write_all(tutor::list(&catalogue, &shelf, ui.palette, columns)?.as_bytes())?;
-        let begin = shelf.command("NUMBER");
-        let how = match shelf.last()?.filter(|last| shelf.has(last)) {
+        out.write_all(tutor::list(&catalogue, &records, ui.palette, columns)?.as_bytes())?;
+        let begin = records.command("NUMBER");
+        let how = match records.last()?.filter(|last| records.has(last)) {
             Some(last) => {
                 let last = shown::line(&last.lesson).into_owned();
                 format!("`layerlab learn resume` goes on with {last}; `{begin}` begins a lesson.")
             }
             None => {
                 let first = catalogue.lessons.first().map(tutor::name_of).unwrap_or_default();
-                format!("`{begin}` begins one. The first is `{}`.", shelf.command(first))
+                format!("`{begin}` begins one. The first is `{}`.", records.command(first))
             }
         };
         out.write_all(b"\n")?;
@@ -164,17 +164,17 @@ impl Learn {
         let (name, pack) = match (lesson, self.pack.find(world, ui)?) {
             (Some(lesson), pack) => (lesson.to_owned(), pack),
             (None, None) => {
-                let last = Shelf::open(home, None, limits)?.last()?;
+                let last = Records::open(home, None, limits)?.last()?;
                 let last = last.ok_or_else(|| {
                     Diagnostic::error("no lesson was begun yet").hint("`layerlab learn` lists the lessons")
                 })?;
                 (last.lesson.clone(), last.pack())
             }
             (None, Some(pack)) => {
-                let shelf = Shelf::open(home, Some(&pack), limits)?;
-                let last = shelf.last()?.filter(|last| shelf.has(last)).ok_or_else(|| {
+                let records = Records::open(home, Some(&pack), limits)?;
+                let last = records.last()?.filter(|last| records.has(last)).ok_or_else(|| {
                     let message = "the lesson that was begun last is none of this pack";
-                    Diagnostic::error(message).hint(format!("`{}` lists its lessons", shelf.command("list")))
+                    Diagnostic::error(message).hint(format!("`{}` lists its lessons", records.command("list")))
                 })?;
                 (last.lesson, Some(pack))
             }
@@ -182,11 +182,11 @@ impl Learn {
         let catalogue = catalogue(world, pack.as_ref())?;
         let lesson = catalogue.find(&name)?;
         let _in_use = self.pack.agree(home, pack.as_ref(), ui)?;
-        let shelf = Shelf::open(home, pack.as_ref(), limits)?;
-        let courses = shelf.courses().clone();
+        let records = Records::open(home, pack.as_ref(), limits)?;
+        let courses = records.courses().clone();
         interrupts::catch(world.interrupt());
         interrupts::keep_terminal();
-        let history = shelf.place(&lesson.name).join("typed");
+        let history = records.place(&lesson.name).join("typed");
         let lines: Box<dyn Lines> = match terminal {
             Some(_) => Box::new(Person::open(&history, limits, ui.palette)?),
             None => Box::new(Script::new(io::stdin().lock(), limits)),
@@ -194,7 +194,7 @@ impl Learn {
         let setting = Setting {
             catalogue: &catalogue,
             lesson,
-            shelf,
+            records,
             folder: self.folder.clone(),
             out: ui.out(),
             palette: ui.palette,

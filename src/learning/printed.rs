@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::onlooker::{Asks, Manner, Onlooker};
+use super::user::{Streams, User, WaitFor};
 use crate::lesson::{plain, typed_at_prompt};
 
 /// The most of an output that is kept, in bytes: a page shows no more.
@@ -18,7 +18,7 @@ const QUESTIONS: [&str; 2] = ["Username: ", "Password: "];
 
 /// What was printed, and what of it is not shown yet.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct Printed {
     all: Vec<u8>,
     /// The last line of the terminal, which may become a prompt.
     line: Vec<u8>,
@@ -30,10 +30,10 @@ pub(super) struct Held {
     is_open: bool,
 }
 
-impl Held {
+impl Printed {
     /// Nothing yet. What comes first may be the echo of what was typed.
-    pub(super) fn new(is_echo: bool) -> Held {
-        Held { is_echo, ..Held::default() }
+    pub(super) fn new(is_echo: bool) -> Printed {
+        Printed { is_echo, ..Printed::default() }
     }
 
     /// All that was printed.
@@ -45,12 +45,12 @@ impl Held {
     pub(super) fn take(
         &mut self,
         bytes: &[u8],
-        from: Manner,
-        asks: Asks,
-        onlooker: &mut Onlooker<'_>,
+        from: Streams,
+        wait_for: WaitFor,
+        user: &mut User<'_>,
     ) -> io::Result<()> {
         let mut bytes = bytes;
-        if self.is_echo && from == Manner::Terminal {
+        if self.is_echo && from == Streams::Terminal {
             let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Ok(()) };
             bytes = &bytes[end + 1..];
             self.is_echo = false;
@@ -59,32 +59,32 @@ impl Held {
         self.all.extend_from_slice(&bytes[..room]);
         let last = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let (whole, rest) = bytes.split_at(last);
-        let line = if from == Manner::Terminal { &mut self.line } else { &mut self.piped };
+        let line = if from == Streams::Terminal { &mut self.line } else { &mut self.piped };
         if !whole.is_empty() {
             line.extend_from_slice(whole);
-            (onlooker.show)(&std::mem::take(line), from)?;
-            self.is_open &= from != Manner::Terminal;
+            (user.show)(&std::mem::take(line), from)?;
+            self.is_open &= from != Streams::Terminal;
         }
-        let line = if from == Manner::Terminal { &mut self.line } else { &mut self.piped };
+        let line = if from == Streams::Terminal { &mut self.line } else { &mut self.piped };
         line.extend_from_slice(rest);
         if line.len() > LONGEST_LINE {
-            (onlooker.show)(&std::mem::take(line), from)?;
+            (user.show)(&std::mem::take(line), from)?;
         }
-        let may_be_prompt = asks == Asks::Awaited && !self.is_open;
-        if from == Manner::Terminal && !self.line.is_empty() && !(may_be_prompt && begins_as_prompt(&seen(&self.line)))
+        let may_be_prompt = wait_for == WaitFor::Prompt && !self.is_open;
+        if from == Streams::Terminal && !self.line.is_empty() && !(may_be_prompt && begins_as_prompt(&seen(&self.line)))
         {
-            (onlooker.show)(&std::mem::take(&mut self.line), from)?;
+            (user.show)(&std::mem::take(&mut self.line), from)?;
             self.is_open = true;
         }
         Ok(())
     }
 
     /// Shows what was held back.
-    pub(super) fn end(&mut self, onlooker: &mut Onlooker<'_>) -> io::Result<()> {
-        for (line, from) in [(&mut self.line, Manner::Terminal), (&mut self.piped, Manner::Piped)] {
+    pub(super) fn end(&mut self, user: &mut User<'_>) -> io::Result<()> {
+        for (line, from) in [(&mut self.line, Streams::Terminal), (&mut self.piped, Streams::Piped)] {
             if !line.is_empty() {
-                (onlooker.show)(&std::mem::take(line), from)?;
-                self.is_open |= from == Manner::Terminal;
+                (user.show)(&std::mem::take(line), from)?;
+                self.is_open |= from == Streams::Terminal;
             }
         }
         Ok(())
@@ -166,12 +166,12 @@ mod tests {
         let drawn = b"\x1b[?2004h\x1b[?2026h\r\x1b[K\x1b[2m(layerlab 1/5) \x1b[0m\r\x1b[15C\x1b[?2026l";
         assert_eq!(seen(drawn), "(layerlab 1/5) ");
         assert_eq!(seen(b"\x1b[6n/ # \x1b[J"), "/ # ");
-        let mut held = Held::new(false);
-        held.line = drawn.to_vec();
-        assert_eq!(held.prompt().as_deref(), Some("(layerlab 1/5) "));
+        let mut printed = Printed::new(false);
+        printed.line = drawn.to_vec();
+        assert_eq!(printed.prompt().as_deref(), Some("(layerlab 1/5) "));
         assert!(["/", "/ #", "/ # ", "/app $ ", "root@3f2a:/# "].iter().all(|line| begins_as_prompt(line)));
         assert!(!begins_as_prompt("/bin/sh: no such file"));
-        held.line = b"/ # ls".to_vec();
-        assert_eq!(held.prompt(), None);
+        printed.line = b"/ # ls".to_vec();
+        assert_eq!(printed.prompt(), None);
     }
 }

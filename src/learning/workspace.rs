@@ -27,23 +27,23 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The right to a lesson, which one learner of a home has at a time, as long as the value lives. What is kept of it is read after that.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct LessonLock {
     root: PathBuf,
     _lock: File,
 }
 
-impl Turn {
+impl LessonLock {
     /// Takes the right to a lesson whose place this is.
     ///
     /// # Errors
     /// Somebody else has it; what the file system says.
-    pub(crate) fn take(root: &Path, lesson: &Lesson) -> Result<Turn, Error> {
+    pub(crate) fn take(root: &Path, lesson: &Lesson) -> Result<LessonLock, Error> {
         create_private_folder(root)?;
         let path = root.join("lock");
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let lock = options.map_err(Error::io("open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Turn { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(LessonLock { root: root.to_owned(), _lock: lock }),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(lesson.name.clone())),
             Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
         }
@@ -52,29 +52,29 @@ impl Turn {
 
 /// A place to learn at.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Workspace {
     pub(crate) room: Room,
     /// Links of the lesson that are not in the folder, since they lead out of it.
     pub(crate) left_out: Vec<PathBuf>,
-    turn: Turn,
+    lock: LessonLock,
 }
 
-impl Desk {
+impl Workspace {
     /// Opens the place of a lesson; furnishes it where it is new, and gives where an earlier folder of the name was put.
     ///
     /// # Errors
     /// What the file system says.
     pub(crate) fn open(
-        turn: Turn,
+        lock: LessonLock,
         lesson: &Lesson,
         work: &Path,
         is_new: bool,
-    ) -> Result<(Desk, Option<PathBuf>), Error> {
+    ) -> Result<(Workspace, Option<PathBuf>), Error> {
         let aside = if is_new { put_aside(lesson, work)? } else { None };
         // One that was never opened to the end may be there, without its files.
         let is_bare = is_new || !work.exists();
-        let (room, left_out) = furnished(&turn.root, work, lesson, is_bare)?;
-        Ok((Desk { room, turn, left_out }, aside))
+        let (room, left_out) = furnished(&lock.root, work, lesson, is_bare)?;
+        Ok((Workspace { room, lock, left_out }, aside))
     }
 
     /// The folder where the learner works.
@@ -145,14 +145,14 @@ impl Desk {
     pub(crate) fn reset(&mut self, lesson: &Lesson) -> Result<Option<PathBuf>, Error> {
         let work = self.work().to_owned();
         // First: nothing may count as done whose images are gone.
-        let path = self.turn.root.join("progress.json");
+        let path = self.lock.root.join("progress.json");
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
             Ok(()) | Err(_) => {}
         }
         self.clear();
         for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
-            let path = self.turn.root.join(name);
+            let path = self.lock.root.join(name);
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
                 Ok(()) | Err(_) => {}
@@ -162,7 +162,7 @@ impl Desk {
         if work.exists() {
             std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
         }
-        (self.room, self.left_out) = furnished(&self.turn.root, &work, lesson, true)?;
+        (self.room, self.left_out) = furnished(&self.lock.root, &work, lesson, true)?;
         Ok(aside)
     }
 
@@ -185,7 +185,7 @@ impl Desk {
     pub(crate) fn clear(&mut self) {
         self.room.close_shell();
         self.room.empty();
-        leftovers::end(&self.turn.root.join("home"));
+        leftovers::end(&self.lock.root.join("home"));
     }
 
     fn name(&self) -> String {
