@@ -4,7 +4,7 @@
 //! catalogue.rs  the lessons: those in this program, and those of a folder
 //! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each
 //! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
-//! progress.rs   what is kept of how far a learner has come
+//! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
 //! watch.rs      who saves a file is noticed
@@ -21,6 +21,7 @@ mod leftovers;
 mod packs;
 mod printed;
 mod progress;
+mod record;
 mod user;
 mod walk;
 mod watch;
@@ -32,6 +33,7 @@ pub(crate) use error::Error;
 pub(crate) use packs::{InUse, Origin, Pack, Packs};
 pub(crate) use progress::Progress;
 pub(crate) use progress::{Records, SharedProgress, quoted};
+pub(crate) use record::{LearningRecord, PredictionRecord, TaskRecord};
 pub(crate) use user::{Streams, User, WaitFor};
 pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
 pub(crate) use watch::Watch;

@@ -183,20 +183,28 @@ impl Records {
     }
 
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
-        match document::read(path, self.limits.bound(&PROGRESS), Links::Refuse) {
-            Ok(bytes) => {
-                let read = serde_json::from_slice(&bytes);
-                read.map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source })
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        read(path, &self.limits)
     }
 
     fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
         let bytes =
             serde_json::to_vec_pretty(value).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
         Ok(atomic_write(path, &bytes)?)
+    }
+}
+
+/// Reads what is kept in a file; `None` where there is none.
+///
+/// # Errors
+/// It can't be read, or was damaged.
+pub(super) fn read<T: DeserializeOwned>(path: &Path, limits: &Limits) -> Result<Option<T>, Error> {
+    match document::read(path, limits.bound(&PROGRESS), Links::Refuse) {
+        Ok(bytes) => {
+            let read = serde_json::from_slice(&bytes);
+            read.map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source })
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

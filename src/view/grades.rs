@@ -8,6 +8,9 @@
 //!            -miss COPY words.txt /app/
 //!            +hit COPY words.txt /app/
 //! 1 of 3 points
+//! the student's own record, which proves nothing:
+//!   prediction, line 51: first answer 1, which is wrong
+//!   task, line 150: 1 of 2 hints seen
 //! ```
 
 use std::fmt::Write as _;
@@ -17,6 +20,7 @@ use serde_json::{Value, json};
 use super::mismatch::{bounded, cause};
 use super::palette::{Palette, Role};
 use super::units;
+use crate::learning::{self, LearningRecord, PredictionRecord, TaskRecord};
 use crate::lesson::{Cause, Grade, Graded, Mismatch};
 use crate::shown;
 
@@ -25,8 +29,11 @@ const VERSION: u32 = 1;
 /// What stands before a line that belongs to the task above it.
 const MARGIN: &str = "           ";
 
+/// What the student's own record says, where there is one and it can be read.
+type Kept = Result<Option<LearningRecord>, learning::Error>;
+
 /// The grade as text.
-pub(crate) fn report(palette: Palette, page: &str, grade: &Grade) -> String {
+pub(crate) fn report(palette: Palette, page: &str, grade: &Grade, record: &Kept) -> String {
     let title = shown::line(&grade.title);
     let mut text = format!("{}: {title}\n", palette.paint(Role::Label, &shown::line(page)));
     for task in &grade.tasks {
@@ -45,6 +52,35 @@ pub(crate) fn report(palette: Palette, page: &str, grade: &Grade) -> String {
         let _ = writeln!(text, "  left out: {}", shown::line(left_out));
     }
     let _ = writeln!(text, "{} of {}", grade.earned(), units::count(grade.possible().into(), "point"));
+    text + &recorded(record)
+}
+
+/// What the student's own record says.
+fn recorded(record: &Kept) -> String {
+    let record = match record {
+        Ok(None) => return String::new(),
+        Ok(Some(record)) => record,
+        Err(error) => {
+            return format!("the student's own record can't be read: {}\n", shown::line(&why_unread(error)));
+        }
+    };
+    let mut text = "the student's own record, which proves nothing:\n".to_owned();
+    for PredictionRecord { line, first_answer, right_answer } in &record.predictions {
+        let said = match first_answer {
+            None => "not answered".to_owned(),
+            Some(answer) if answer == right_answer => format!("first answer {answer}, which is right"),
+            Some(answer) => format!("first answer {answer}, which is wrong"),
+        };
+        let _ = writeln!(text, "  prediction, line {line}: {said}");
+    }
+    for TaskRecord { line, hints_seen, hints, is_solution_seen } in &record.tasks {
+        let solution = if *is_solution_seen { ", solution seen before it was done" } else { "" };
+        let _ = writeln!(
+            text,
+            "  task, line {line}: {hints_seen} of {} seen{solution}",
+            units::count(*hints as u64, "hint")
+        );
+    }
     text
 }
 
@@ -67,7 +103,7 @@ fn lacking(mismatch: &Mismatch) -> String {
 }
 
 /// The grade for a program. `lesson` is the digest of the page, which says which checks were run.
-pub(crate) fn document(page: &str, lesson: &str, grade: &Grade) -> Value {
+pub(crate) fn document(page: &str, lesson: &str, grade: &Grade, record: &Kept) -> Value {
     let tasks: Vec<Value> = grade.tasks.iter().enumerate().map(|(number, graded)| task(number + 1, graded)).collect();
     json!({
         "layerlab-grade": VERSION,
@@ -77,6 +113,34 @@ pub(crate) fn document(page: &str, lesson: &str, grade: &Grade) -> Value {
         "tasks": tasks,
         "points": {"earned": grade.earned(), "possible": grade.possible()},
         "left_out": grade.left_out,
+        "record": record_document(record),
+    })
+}
+
+/// Why a record can't be read. What was found instead of what is expected is the student's word, and may be long.
+fn why_unread(error: &learning::Error) -> String {
+    bounded([error.to_string().as_str()]).join("\n")
+}
+
+/// What the student's own record says: `null` where there is none.
+fn record_document(record: &Kept) -> Value {
+    let (error, record) = match record {
+        Ok(None) => return Value::Null,
+        Ok(Some(record)) => (None, Some(record)),
+        Err(error) => (Some(why_unread(error)), None),
+    };
+    let predictions = record.into_iter().flat_map(|record| &record.predictions).map(|prediction| {
+        let PredictionRecord { line, first_answer, right_answer } = prediction;
+        json!({"line": line, "first_answer": first_answer, "right_answer": right_answer})
+    });
+    let tasks = record.into_iter().flat_map(|record| &record.tasks).map(|task| {
+        let TaskRecord { line, hints_seen, hints, is_solution_seen } = task;
+        json!({"line": line, "hints_seen": hints_seen, "hints": hints, "solution_seen": is_solution_seen})
+    });
+    json!({
+        "error": error,
+        "predictions": predictions.collect::<Vec<_>>(),
+        "tasks": tasks.collect::<Vec<_>>(),
     })
 }
 

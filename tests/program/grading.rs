@@ -3,6 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use crate::harness::{Place, filter};
+use crate::learning::learn;
 
 /// A lesson with one task, whose check has these lines.
 fn lesson(fence: &str, check: &str) -> String {
@@ -117,4 +118,51 @@ fn checks_end() {
     insta::assert_snapshot!(said);
     assert_eq!(std::fs::read_to_string(place.path("student/note")).unwrap(), "x\n");
     place.assert_no_container_is_left();
+}
+
+/// What `learn` remembers is told, and no point depends on it. The file is the student's.
+#[test]
+fn the_students_own_record_is_told_and_not_believed() {
+    let place = Place::new("//- pack/\n");
+    place.run("lesson new pack/01-own");
+    let answers = ["", "", "", "1", "", "hint", "hint", "solution", "y", "quit"];
+    learn(&place, "--pack pack 1", &answers);
+    let lesson = std::fs::read_dir(place.home().join("learning")).unwrap().flatten();
+    let lesson = lesson.map(|entry| entry.path().join("01-own")).find(|path| path.exists()).unwrap();
+    let work = place.path("../home/layerlab-lessons/pack/01-own");
+    let grade = |more: &str| {
+        let (work, home) = (work.display(), lesson.join("home"));
+        filter(&place.run(&format!("--home {} lesson grade pack/01-own --work {work}{more}", home.display())))
+    };
+    let mut said = grade("") + &grade(" --json");
+    let record = lesson.join("progress.json");
+    for text in [
+        r#"{"answers": {"\u202e": 1}, "hints": "\u001b[2J\u202e"}"#.to_owned(),
+        format!("{{\"hints\": {}", "[".repeat(100_000)),
+        format!("{{\"at\": \"{}\"}}", "x".repeat(5 << 20)),
+    ] {
+        std::fs::write(&record, text).unwrap();
+        said += &grade("");
+    }
+    std::fs::remove_file(&record).unwrap();
+    symlink("/dev/zero", &record).unwrap();
+    said += &grade("");
+    std::fs::remove_file(&record).unwrap();
+    assert!(place.shell(&format!("mkfifo {}", record.display())).status().unwrap().success());
+    said += &grade("");
+    insta::assert_snapshot!(said.replace(lesson.parent().unwrap().file_name().unwrap().to_str().unwrap(), "PACK"));
+}
+
+/// What a check has seen goes into a report that a teacher reads at a terminal.
+#[test]
+fn nothing_that_a_student_prints_acts_on_a_terminal() {
+    let place = student("//- student/note\nx\n");
+    std::fs::write(
+        place.path("student/note"),
+        "\u{1b}[2J\u{202e}thgir\u{9b}1m\u{7}\n".to_owned() + &"long".repeat(200),
+    )
+    .unwrap();
+    let said = graded(&place, "$ cat note\nright\n");
+    assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{7}']), "{said:?}");
+    assert!(said.lines().all(|line| line.chars().count() < 300) && said.contains('…'), "{said}");
 }

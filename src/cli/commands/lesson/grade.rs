@@ -10,6 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
+use crate::learning::LearningRecord;
 use crate::lesson::{self, Grader, LESSON, Page};
 use crate::oci::Digest;
 use crate::store::Home;
@@ -65,11 +66,13 @@ impl Grade {
         let patience = Duration::from_secs(self.timeout);
         let grader = Grader { page: &page, work, home: &home, patience, limits: &limits, interrupt: &interrupt };
         let grade = grader.grade()?;
+        // It says nothing of what was reached, so that no grade fails with it.
+        let record = LearningRecord::beside(&home, &page, &limits);
         if self.json {
             let digest = Digest::of(source.text.as_bytes()).to_string();
-            writeln!(ui.plain(), "{:#}", grades::document(&page.name, &digest, &grade))?;
+            writeln!(ui.plain(), "{:#}", grades::document(&page.name, &digest, &grade, &record))?;
         } else {
-            ui.out().write_all(grades::report(ui.palette, &page.name, &grade).as_bytes())?;
+            ui.out().write_all(grades::report(ui.palette, &page.name, &grade, &record).as_bytes())?;
         }
         match self.require {
             Required::All if grade.earned() < grade.possible() => Err(Failure::status(1)),
