@@ -1,9 +1,10 @@
 //! Git repositories of somebody who wants out of them, or in here.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
 
 use crate::harness::{Attack, Outcome, ROOT, USERS, attack};
-use crate::registry::{Fake, answer};
+use crate::registry::Fake;
 use crate::repository::Repositories;
 
 /// A repository whose one commit has a tree of these lines, as git-mktree(1) reads them.
@@ -173,20 +174,29 @@ fn a_repository_fills_the_memory() {
         let small = [("LAYERLAB_MAX_GIT_MEMORY", "192M")];
         let server = evil();
         let tree = server.git_with("evil.git", &["mktree"], b"");
-        let message = vec![b'x'; 256 << 20];
-        let commit = server.git_with("evil.git", &["commit-tree", "-F", "-", &tree], &message);
-        server.git("evil.git", &["update-ref", "refs/heads/main", &commit]);
-        drop(message);
+        // The tests' own process stays small: what it starts is counted with its memory.
+        let commit = format!(
+            "head -c 256M /dev/zero | tr '\\0' x | git -c user.name=x -c user.email=x@example.org commit-tree -F - {tree}"
+        );
+        let made = Command::new("sh").args(["-c", &commit]).current_dir(server.path("evil.git")).output().unwrap();
+        let commit = String::from_utf8(made.stdout).unwrap();
+        server.git("evil.git", &["update-ref", "refs/heads/main", commit.trim()]);
         add(attack, &server, &small).refused("LAYERLAB_MAX_GIT_MEMORY");
         // As servers without the second version of the protocol have it: all that there is, whatever was asked for.
-        let (mut refs, id) = (String::from("001e# service=git-upload-pack\n0000"), "1".repeat(40));
-        let mut line = |text: &str| write!(refs, "{:04x}{text}", text.len() + 4).unwrap();
-        line(&format!("{id} refs/heads/main\0side-band-64k shallow\n"));
-        (0..1_500_000).for_each(|number| line(&format!("{id} refs/heads/{number:07}/{}\n", "x".repeat(100))));
-        refs.push_str("0000");
-        let refs =
-            answer("200 OK", &[("Content-Type", "application/x-git-upload-pack-advertisement")], refs.as_bytes());
-        let many = Fake::start(move |_| refs.clone());
+        let many = Fake::talking(|_, mut stream| {
+            let id = "1".repeat(40);
+            let line = |text: &str| format!("{:04x}{text}", text.len() + 4);
+            let mut piece = String::from("HTTP/1.1 200 OK\r\nConnection: close\r\n");
+            piece +=
+                "Content-Type: application/x-git-upload-pack-advertisement\r\n\r\n001e# service=git-upload-pack\n0000";
+            piece += &line(&format!("{id} refs/heads/main\0side-band-64k shallow\n"));
+            let mut number = 0;
+            while stream.write_all(piece.as_bytes()).is_ok() {
+                let names = number..number + 1000;
+                piece = names.map(|name| line(&format!("{id} refs/heads/{name:09}/{}\n", "x".repeat(100)))).collect();
+                number += 1000;
+            }
+        });
         attack.write("Dockerfile", &format!("FROM scratch\nADD http://{}/evil.git#main /x\n", many.host()));
         let mut command = attack.place.command("build --no-cache -t attack .");
         command.env("LAYERLAB_PULL", "missing").envs(small);
