@@ -220,7 +220,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) if error.use_stderr() => {
             let ui = Ui::new(ColorChoice::Auto, called);
             let status = usage::status(&error);
-            match docker::missing(&error) {
+            match docker::missing(&error).or_else(|| usage::without_folder(&error)) {
                 Some(diagnostic) => ui.report(&[diagnostic], None),
                 None => ui.usage(&usage::harmless(error).render()),
             }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::diagnostic::Diagnostic;
 use crate::shown;
 
 /// The exit code for arguments that can't be understood, as Docker's: 125 for an option, 1 for a command or a number of arguments.
@@ -16,6 +17,16 @@ pub(super) fn status(error: &clap::Error) -> ExitCode {
         _ => 125,
     };
     ExitCode::from(status)
+}
+
+/// What to say where the folder of a build is missing: most often it is the one where the user is, and only the dot was forgotten.
+pub(super) fn without_folder(error: &clap::Error) -> Option<Diagnostic> {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_folder = |name: &String| name.starts_with("<DIR");
+    (error.kind() == ErrorKind::MissingRequiredArgument && missing.iter().any(is_folder)).then(|| {
+        Diagnostic::error("the folder to build is missing")
+            .hint("did you forget the `.` at the end? It is the folder where you are: `layerlab build -t NAME .`")
+    })
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

@@ -89,6 +89,14 @@ pub enum Error {
         /// The built-in image.
         stand_in: String,
     },
+    /// A registry does not give it, and the store has one whose name is nearly the same.
+    #[error("{error}")]
+    Mistyped {
+        /// Why the registry does not give it.
+        error: Box<registry::Error>,
+        /// The image of the store.
+        likely: String,
+    },
     /// A registry does not give it.
     #[error(transparent)]
     Registry(#[from] registry::Error),
@@ -172,6 +180,10 @@ impl Explained for Error {
             Error::Store(error) => error.hint(),
             Error::Userland(error) => error.hint(),
             Error::Registry(error) => error.hint(),
+            Error::Mistyped { error, likely } => {
+                let hint = error.hint().map(|hint| format!("; else: {hint}")).unwrap_or_default();
+                Some(format!("did you mean `{likely}`, which is here?{hint}"))
+            }
             Error::Offline { name, stand_in, .. } => Some(in_its_place(stand_in, name)),
             Error::NotMade { .. } | Error::NotPulled { .. } | Error::StandIns { .. } => None,
         }

@@ -2,6 +2,7 @@
 
 use super::pulling::{self, Pulling};
 use super::{Error, StandIns};
+use crate::diagnostic::closest;
 use crate::oci::{Descriptor, Reference};
 use crate::registry::When;
 use crate::store::{self, Store};
@@ -116,8 +117,23 @@ pub(crate) fn by_text(store: &Store, text: &str, policy: Policy<'_>) -> Result<F
         }
         // The store's message has the name as it was typed.
         Err(Error::NotFound { .. }) => Err(error.into()),
+        Err(Error::Registry(error)) => match likely(store, text) {
+            Some(likely) => Err(Error::Mistyped { error: Box::new(error), likely }),
+            None => Err(error.into()),
+        },
         found => found,
     }
+}
+
+/// The image of the store, or the built-in one, whose name is nearly this.
+fn likely(store: &Store, text: &str) -> Option<String> {
+    let whole = |name: &Reference| name.with_default_tag().familiar();
+    let written = whole(&Reference::parse_normalized(text).ok()?);
+    let images = store.images().unwrap_or_default();
+    let mut names: Vec<String> = images.iter().filter_map(|image| image.reference.as_ref().map(whole)).collect();
+    names.extend([userland::BASE, userland::WEB].map(|name| format!("{name}:latest")));
+    let likely = closest(&written, names.iter().map(String::as_str))?;
+    Some(likely.strip_suffix(":latest").unwrap_or(likely).to_owned())
 }
 
 /// An image of the store, or the one that its registry has in its place.

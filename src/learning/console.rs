@@ -11,7 +11,7 @@
 //! keyboard reaches us. Where a command has a prompt of its own, such as the debugger, a line can be typed there and the terminal left
 //! again, to read on.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -25,27 +25,32 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process_group, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
+use rustix::termios::{LocalModes, QueueSelector, Winsize, tcflush, tcgetattr, tcgetwinsize, tcsetwinsize};
 
 use super::keyboard::Raw;
-use super::printed::Printed;
+use super::left::{Kept, Left};
+use super::printed::{Printed, is_hidden};
 use super::user::{Streams, User, WaitFor};
 use crate::lesson::{Kin, names_of_processes, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
-/// command a process group of its own; a mistake in one does not end the shell.
+/// command a process group of its own; a mistake in one does not end the shell. What the next shell has to know is written down.
 const DRIVER: &str = r#"
+layerlab_control=$1
 exec 3< "$1/requests" 4> "$1/statuses" 5> "$1/output"
 trap : INT
 set -m 2> /dev/null
-while read -r layerlab_manner <&3; do
-    layerlab_typed=$(cat "$1/typed")
+. "$1/restore"
+while IFS=' ' read -r layerlab_manner layerlab_columns <&3; do
+    layerlab_typed=$(cat "$layerlab_control/typed")
     case $layerlab_manner in
     terminal) command eval "$layerlab_typed" 3<&- 4>&- 5>&- ;;
-    piped) command eval "$layerlab_typed" 3<&- 4>&- >&5 2>&1 5>&- ;;
+    piped) COLUMNS=$layerlab_columns LAYERLAB_LESSON_OUTPUT=$layerlab_control/output command eval "$layerlab_typed" 3<&- 4>&- >&5 2>&1 5>&- ;;
     *) command eval "$layerlab_typed" 3<&- 4>&- < /dev/null >&5 2>&1 5>&- ;;
     esac
-    printf '%s\n' "$?" >&4
+    layerlab_status=$?
+    command . "$layerlab_control/keep"
+    printf '%s\n' "$layerlab_status" >&4
 done
 "#;
 
@@ -89,14 +94,23 @@ pub(crate) struct Console {
     statuses: File,
     output: File,
     control: PathBuf,
+    /// The side of the pty that commands have.
+    device: CString,
 }
 
 impl Console {
-    /// Starts a shell in a folder, with variables of its own.
+    /// Starts a shell in a folder, with variables of its own, where the last one was; of that one's variables it has `kept`.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn start(control: &Path, folder: &Path, variables: &[(&str, impl AsRef<OsStr>)]) -> io::Result<Console> {
+    pub(crate) fn start(
+        control: &Path,
+        folder: &Path,
+        variables: &[(&str, impl AsRef<OsStr>)],
+        (left, kept): (&Left, &Kept),
+    ) -> io::Result<Console> {
+        std::fs::write(control.join("restore"), left.script(kept))?;
+        std::fs::write(control.join("keep"), kept.writing())?;
         let pipe = |name: &str| -> io::Result<File> {
             let path = control.join(name);
             // One that an earlier shell left may have something in it.
@@ -132,7 +146,14 @@ impl Console {
             });
         }
         let child = command.spawn()?;
-        Ok(Console { child, master: master.into(), requests, statuses, output, control: control.to_owned() })
+        let control = control.to_owned();
+        Ok(Console { child, master: master.into(), requests, statuses, output, control, device })
+    }
+
+    /// Whether what is typed at a prompt is not to be seen.
+    pub(crate) fn hides(&self, prompt: &str) -> bool {
+        let has_echo = tcgetattr(&self.master).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ECHO));
+        is_hidden(prompt, has_echo)
     }
 
     /// The folder where the shell is.
@@ -162,7 +183,10 @@ impl Console {
             Streams::Piped => "piped",
             Streams::Alone => "alone",
         };
-        writeln!(self.requests, "{word}")?;
+        self.forget_keys();
+        let columns = user.keyboard.and_then(|keyboard| tcgetwinsize(keyboard).ok()).map(|size| size.ws_col);
+        let columns = columns.filter(|columns| *columns > 0).map(|columns| columns.to_string()).unwrap_or_default();
+        writeln!(self.requests, "{word} {columns}")?;
         self.attend(streams, wait_for, false, user)
     }
 
@@ -190,6 +214,15 @@ impl Console {
         }
         self.signal(Signal::HUP);
         Ok(self.attend(Streams::Terminal, WaitFor::End, false, user)?.stage)
+    }
+
+    /// Forgets what was typed for a command that has ended before it read that: the next one is not to find it.
+    fn forget_keys(&self) {
+        let options = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // Where there is no terminal any more, nothing was typed.
+        if let Ok(device) = rustix::fs::open(self.device.as_c_str(), options, Mode::empty()) {
+            let _ = tcflush(&device, QueueSelector::IFlush);
+        }
     }
 
     fn attend(&mut self, streams: Streams, wait_for: WaitFor, has_echo: bool, user: &mut User<'_>) -> io::Result<Seen> {
@@ -227,11 +260,11 @@ impl Console {
                 continue;
             }
             if let Some(code) = code {
-                printed.end(user)?;
+                printed.close(user)?;
                 break (plain(printed.all()), Stage::Ended(code));
             }
             if let Some(status) = self.child.try_wait()? {
-                printed.end(user)?;
+                printed.close(user)?;
                 let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
                 break (plain(printed.all()), Stage::Gone(code));
             }

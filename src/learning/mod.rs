@@ -3,10 +3,11 @@
 //! ```text
 //! catalogue.rs  the lessons: those in this program, and those of a folder
 //! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each
-//! walk.rs       a lesson → its stops: a question, a command to run, a file, a task, each with the text before it
+//! walk.rs       a lesson → its stops (stop.rs): a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
+//! left.rs       what that shell leaves to the next: where it is, and variables of the lesson
 //! watch.rs      who saves a file is noticed
 //! ```
 //!
@@ -17,11 +18,14 @@ mod console;
 mod courses;
 mod error;
 mod keyboard;
+mod left;
 mod leftovers;
 mod packs;
 mod printed;
 mod progress;
+mod quoted;
 mod record;
+mod stop;
 mod user;
 mod walk;
 mod watch;
@@ -31,10 +35,13 @@ pub(crate) use catalogue::{Catalogue, Lesson};
 pub(crate) use console::{Console, Seen, Stage};
 pub(crate) use error::Error;
 pub(crate) use packs::{InUse, Origin, Pack, Packs};
+pub(crate) use printed::{is_debugger, is_question};
 pub(crate) use progress::Progress;
-pub(crate) use progress::{Records, SharedProgress, quoted};
+pub(crate) use progress::{Records, SharedProgress};
+pub(crate) use quoted::quoted;
 pub(crate) use record::{LearningRecord, PredictionRecord, TaskRecord};
+pub(crate) use stop::{Edit, Kind, Line, Stop};
 pub(crate) use user::{Streams, User, WaitFor};
-pub(crate) use walk::{Edit, Kind, Line, Stop, Walk};
+pub(crate) use walk::Walk;
 pub(crate) use watch::Watch;
 pub(crate) use workspace::{LessonLock, Workspace};

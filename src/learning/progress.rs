@@ -9,7 +9,6 @@
 //! Stops are known by what they say. So a lesson may get new ones, or lose some: what is known of a stop that is gone does no harm, and
 //! who stood there goes on at the first that is not done. A file is replaced as a whole each time that something is done.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::courses::Courses;
 use super::error::Error;
 use super::packs::{Origin, Pack};
+use super::quoted::quoted;
 use super::walk::Walk;
 use crate::document::{self, Links};
 use crate::lesson::DigestMap;
@@ -39,6 +39,8 @@ pub(crate) struct Progress {
     pub(crate) folder: Option<PathBuf>,
     /// The stops that are done.
     pub(crate) passed: BTreeSet<String>,
+    /// Those of them that were left out.
+    pub(crate) left_out: BTreeSet<String>,
     /// What was answered first to each question, from 1.
     pub(crate) answers: BTreeMap<String, usize>,
     /// How many hints were seen of each task.
@@ -205,15 +207,6 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, limits: &Limits) -> Result<
         }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// A word as a shell reads it again.
-pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:#@%+=,".contains(letter);
-    match !word.is_empty() && !word.starts_with('#') && word.chars().all(is_plain) {
-        true => Cow::Borrowed(word),
-        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 

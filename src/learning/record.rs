@@ -7,7 +7,8 @@ use std::path::Path;
 
 use super::error::Error;
 use super::progress::{Progress, read};
-use super::walk::{Kind, Walk};
+use super::stop::Kind;
+use super::walk::Walk;
 use crate::lesson::Page;
 use crate::limits::Limits;
 

@@ -19,8 +19,11 @@
 //! A stop is known by what it says and not by its number, so that a lesson may change while somebody is on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
-use crate::lesson::{Act, BlockKind, FileName, Mistake, Page, Question, Run, Task, acts, typed_at_prompt};
+use super::left::{Kept, Variable};
+use super::stop::{Edit, Kind, Line, Stop};
+use crate::lesson::{Act, BlockKind, FileName, Mistake, Page, Run, acts, typed_at_prompt};
 
 /// Lines between which the text is not for a walk: in Markdown they are comments.
 const READING: &str = "<!-- reading -->";
@@ -30,62 +33,6 @@ const END: &str = "<!-- end -->";
 #[derive(Debug)]
 pub(crate) struct Walk {
     pub(crate) stops: Vec<Stop>,
-}
-
-/// Something to do, and the text before it.
-#[derive(Debug)]
-pub(crate) struct Stop {
-    /// What it is known by.
-    pub(crate) key: String,
-    /// The line of the page, from 1.
-    pub(crate) line: usize,
-    /// In Markdown; may be empty.
-    pub(crate) text: String,
-    pub(crate) kind: Kind,
-}
-
-/// What there is to do.
-#[derive(Debug)]
-pub(crate) enum Kind {
-    /// A command is typed at the shell.
-    Command(Line),
-    /// A line is typed at the prompt of the last command.
-    Input(Line),
-    /// A file is written or changed.
-    File(Edit),
-    /// A prediction is asked for.
-    Question(Question),
-    /// What was predicted has happened, and these commands prove what is right.
-    Proof { question: Question, asked: String, commands: Vec<Line> },
-    /// Something that the learner finds out.
-    /// What does it is there for whoever looks whether it can be done.
-    Task { task: Task, is_challenge: bool, solution: Vec<Kind> },
-    /// The lesson is over.
-    End,
-}
-
-/// A line that is typed, and what it prints.
-#[derive(Clone, Debug)]
-pub(crate) struct Line {
-    /// Of the page, from 1.
-    pub(crate) number: usize,
-    pub(crate) typed: String,
-    pub(crate) expected: Vec<String>,
-    /// The exit code that the page shows.
-    pub(crate) status: Option<i32>,
-    /// Whether lines are typed at a prompt of its own.
-    pub(crate) is_session: bool,
-    /// What the next `edit FILE` does: the change, and the file below the folder of the lesson.
-    pub(crate) edit: Option<(Vec<String>, String)>,
-}
-
-/// How a file is to become.
-#[derive(Debug)]
-pub(crate) struct Edit {
-    pub(crate) file: FileName,
-    pub(crate) lines: Vec<String>,
-    /// Whether the lines are a change, and not the whole.
-    pub(crate) is_change: bool,
 }
 
 impl Walk {
@@ -152,31 +99,66 @@ impl Walk {
         Ok(Walk { stops: maker.stops })
     }
 
+    /// What a shell has to know at a stop of what the commands before it have said: the variables that commands of the lesson set, and the
+    /// functions that those before it define, which do nothing by themselves.
+    pub(crate) fn kept(&self, number: usize) -> Kept {
+        let mut variables: Vec<Variable> = self.commands().filter_map(|line| Variable::set_by(&line.typed)).collect();
+        variables.sort_by(|one, other| one.name.cmp(&other.name));
+        variables.dedup_by(|one, other| one.name == other.name);
+        let before = self.stops[..number].iter().filter_map(Stop::command).map(|line| line.typed.clone());
+        Kept { variables, functions: before.filter(|text| is_function(text)).collect() }
+    }
+
+    /// The commands that are typed at the shell.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Line> {
+        self.stops.iter().filter_map(Stop::command)
+    }
+
+    /// Where the shell is at a stop, below the lesson's folder, when nothing was typed but the lesson's commands. `None`: elsewhere.
+    pub(crate) fn folder_at(&self, number: usize) -> Option<PathBuf> {
+        let mut here = Some(PathBuf::new());
+        let mut before = None;
+        for stop in &self.stops[..number] {
+            let Some(target) = stop.command().and_then(|line| line.typed.strip_prefix("cd ")) else { continue };
+            let target = target.split([' ', ';', '&']).next().unwrap_or_default();
+            if target == "-" {
+                std::mem::swap(&mut here, &mut before);
+                continue;
+            }
+            let is_plain = !target.is_empty() && !target.contains(['$', '"', '\'', '`', '~', '*']);
+            let next = here.as_deref().filter(|_| is_plain).and_then(|here| below(here, Path::new(target)));
+            before = std::mem::replace(&mut here, next);
+        }
+        here
+    }
+
+    /// Which page a stop is on, and how many there are. A page is what is shown before there is something to do.
+    pub(crate) fn page_of(&self, number: usize) -> (usize, usize) {
+        let (mut pages, mut place, mut is_read) = (0, 0, true);
+        for (at, stop) in self.stops.iter().enumerate() {
+            if (stop.is_read() || at == 0) && is_read {
+                (pages, is_read) = (pages + 1, false);
+            }
+            is_read |= stop.kind.is_asked();
+            if at == number {
+                place = pages;
+            }
+        }
+        (place.max(1), pages.max(1))
+    }
+
+    /// The first stop of the page that a stop is on: where it begins to be read.
+    pub(crate) fn page_begin(&self, number: usize) -> usize {
+        let mut begin = (0..=number).rev().find(|at| self.stops[*at].is_read()).unwrap_or(0);
+        while begin > 0 && matches!(self.stops[begin - 1].kind, Kind::File(_)) {
+            begin -= 1;
+        }
+        begin
+    }
+
     /// The number of the stop with a key.
     pub(crate) fn find(&self, key: &str) -> Option<usize> {
         self.stops.iter().position(|stop| stop.key == key)
-    }
-}
-
-impl Kind {
-    /// Whether somebody has to do something here.
-    pub(crate) fn is_asked(&self) -> bool {
-        match self {
-            Kind::Command(_) | Kind::Input(_) | Kind::Question(_) | Kind::Task { .. } => true,
-            Kind::File(_) | Kind::Proof { .. } | Kind::End => false,
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Kind::Command(line) => format!("run {}", line.typed),
-            Kind::Input(line) => format!("type {}", line.typed),
-            Kind::File(edit) => format!("file {}", edit.file.path().display()),
-            Kind::Question(question) => format!("predict {}", question.text),
-            Kind::Proof { question, .. } => format!("proof {}", question.text),
-            Kind::Task { task, .. } => format!("task {}", task.description),
-            Kind::End => "end".to_owned(),
-        }
     }
 }
 
@@ -279,6 +261,23 @@ fn lines(page: &Page, run: &Run) -> Vec<(usize, Line, bool)> {
     lines
 }
 
+/// Whether a command defines a function, and does nothing else.
+fn is_function(text: &str) -> bool {
+    let name = text.split_once("()").map_or("", |(name, _)| name);
+    let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    is_name && text[name.len()..].starts_with("() {") && text.trim_end().ends_with('}')
+}
+
+/// A path from a folder, where it stays below the lesson's.
+fn below(folder: &Path, path: &Path) -> Option<PathBuf> {
+    path.components().try_fold(folder.to_owned(), |mut folder, part| match part {
+        Component::Normal(name) => Some(folder.join(name)),
+        Component::CurDir => Some(folder),
+        Component::ParentDir => folder.pop().then_some(folder),
+        Component::RootDir | Component::Prefix(_) => None,
+    })
+}
+
 /// Makes the stops.
 struct Maker {
     parts: BTreeMap<usize, Vec<Part>>,
@@ -356,6 +355,25 @@ mod tests {
         let text = "```predict\nWhat?\n( ) 1\n(x) 2\n\n$ p\n```\n\n```layerlab\n$ layerlab step .\n(layerlab) step\n```\n\nWhy?\n\n```layerlab\n(layerlab) why\n```\n\nlast\n";
         let stops = "\"\" predict What?\n\"\" run layerlab step .\n\"\" type step\n\"Why?\" type why\n\"\" proof What?\n\"last\" end";
         assert_eq!(described(text), stops);
+    }
+
+    #[test]
+    fn pages_are_counted_as_they_are_read() {
+        let text = "first\n\n```sh a.sh\nx\n```\n\nthen\n\n```console\n$ a\n$ b\n```\n\nnext\n\n```console\n$ c\n```\n";
+        let walk = Walk::of(&Page::parse("page.md", text).unwrap()).unwrap();
+        let pages: Vec<_> =
+            (0..walk.stops.len()).map(|number| (walk.page_of(number), walk.page_begin(number))).collect();
+        assert_eq!(pages, [((1, 3), 0), ((1, 3), 0), ((1, 3), 0), ((2, 3), 3), ((3, 3), 4)]);
+    }
+
+    #[test]
+    fn the_folder_is_where_the_commands_lead() {
+        let text =
+            "```console\n$ cd a && x\n$ ls\n$ cd ../b\n$ cd \"$(x)\"\n$ ls\n$ cd - > /dev/null\n$ cd ../..\n```\n";
+        let walk = Walk::of(&Page::parse("page.md", text).unwrap()).unwrap();
+        let folders: Vec<_> = (0..walk.stops.len()).map(|number| walk.folder_at(number)).collect();
+        let known = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(folders, [known(""), known("a"), known("a"), known("b"), None, None, known("b"), None]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::catalogue::Lesson;
 use super::error::Error;
+use super::left::Left;
 use super::leftovers;
 use crate::lesson::{DigestMap, FileName, Mismatch, Room, Task, Typing, changed, first_mismatch, is_changed};
 use crate::progress::Interrupt;
@@ -80,6 +81,11 @@ impl Workspace {
     /// The folder where the learner works.
     pub(crate) fn work(&self) -> &Path {
         self.room.work()
+    }
+
+    /// What the last shell has left.
+    pub(crate) fn left(&self) -> Left {
+        Left::read(&self.room.path("control"), &[self.work(), &self.lock.root])
     }
 
     /// The first check of a task that does not pass; none where it is done. They run in a shell of their own: what the learner's knows is

@@ -1,12 +1,13 @@
 //! Whether a line that was printed is the line that a page shows.
 //!
 //! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages
-//! (`2 minutes ago`), durations (`14 ms`), large sizes (`5.52MB`; smaller ones are what a lesson is about), the width of columns. `…` stands
-//! for anything in its line, and alone in a line for any number of lines.
+//! (`2 minutes ago`), durations (`14 ms`), names of containers that nobody has given, large sizes (`5.52MB`; smaller ones are what a lesson is
+//! about), the width of columns. `…` stands for anything in its line, and alone in a line for any number of lines.
 
 use std::collections::VecDeque;
 
 use super::digests;
+use crate::runtime::names::is_made_up;
 
 /// Stands for anything.
 const ANYTHING: char = '…';
@@ -129,6 +130,9 @@ fn kind<'w>(words: &[&'w str], before: Option<&str>) -> Option<(&'w str, usize)>
     }
     let is_number = |word: &str| word.parse::<f64>().is_ok();
     let word = *words.first()?;
+    if is_made_up(word) {
+        return Some(("NAME", 1));
+    }
     let unit = word.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
     if unit.len() < word.len() && LARGE.contains(&unit.trim_end_matches([',', ')', ':'])) {
         return Some(("SIZE", 1));
@@ -217,6 +221,8 @@ mod tests {
         assert!(fits("root 7 Nov 29 10:40 token", "root 7 Feb  1  2019 token"));
         assert!(!fits("root 7 Nov 29 10:40 token", "root 8 Nov 29 10:40 token"));
         assert!(fits("miss 0 ms COPY", "miss 14 ms COPY"));
+        assert!(fits("Exited (0)  thoughtful_nygaard", "Exited (0)  playful_ritchie"));
+        assert!(!fits("Exited (0)  web_shop", "Exited (0)  playful_ritchie"));
         assert!(!fits("sleep 10 seconds", "sleep 20 seconds"));
         assert!(!fits("2.048kB", "3.048kB"));
     }

@@ -60,6 +60,20 @@ pub(crate) use output::Shown;
 pub(crate) use prompt::run;
 pub(crate) use session::{Ending, Session};
 
+/// Whether two lines are the same to the prompt: `s` is `step`.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    match (command::parse(one), command::parse(other)) {
+        (Ok(command::Line::Empty | command::Line::Comment), _) => false,
+        (Ok(one), Ok(other)) => one == other,
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Whether the prompt understands a line.
+pub(crate) fn knows(line: &str) -> bool {
+    command::parse(line).is_ok()
+}
+
 /// Whether a word is a command of the prompt.
 pub(crate) fn is_command(word: &str) -> bool {
     table::find(word).is_some_and(|entry| entry.name == word)

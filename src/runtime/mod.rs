@@ -273,7 +273,11 @@ impl Explained for Error {
             }
             Error::Network { hint, .. } | Error::Filter { hint, .. } => return hint.clone(),
             Error::Ambiguous { .. } => Some("write more digits of the id"),
-            Error::NameTaken { .. } => Some("remove or rename that container, or choose another name"),
+            Error::NameTaken { name, .. } => {
+                return Some(format!(
+                    "choose another name; or `layerlab rm {name}` removes that container, when it has ended"
+                ));
+            }
             Error::Running(_) => Some("stop it first"),
             Error::Port { source, .. } => match source.raw_os_error()? {
                 libc::EADDRINUSE => Some("another program has that port: choose another one, such as 8082:80"),

@@ -160,6 +160,13 @@ pub(super) fn give(home: &Home, wanted: Option<&str>, id: &str) -> Result<String
     unreachable!("there are more names than containers")
 }
 
+/// Whether a name is like those that are made up.
+pub(crate) fn is_made_up(name: &str) -> bool {
+    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    name.split_once('_')
+        .is_some_and(|(adjective, surname)| ADJECTIVES.contains(&adjective) && SURNAMES.contains(&surname))
+}
+
 /// Lets go of a name, if this container has it.
 pub(super) fn release(home: &Home, name: &str, id: &str) {
     let path = home.names_dir().join(name);
@@ -244,7 +251,7 @@ fn made_up(id: &str, number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, made_up};
+    use super::{check, is_made_up, made_up};
 
     #[test]
     fn names() {
@@ -256,5 +263,6 @@ mod tests {
         }
         let names: std::collections::BTreeSet<String> = (0..100).map(|number| made_up("00ff12ab45", number)).collect();
         assert_eq!(names.len(), 100);
+        assert!(names.iter().all(|name| is_made_up(name)) && !is_made_up("date_script"));
     }
 }

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::open::Tutor;
 use super::words::name_of;
-use super::{doing, tasks};
+use super::{comparing, doing, tasks};
 use crate::learning::{Edit, Kind, Line};
 use crate::lesson::Question;
 use crate::shown;
@@ -69,29 +69,48 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
     let (walk, palette, columns) = (tutor.walk.clone(), tutor.palette, tutor.columns());
     let stop = &walk.stops[tutor.at];
     let known = tutor.progress.look(|progress| progress.digests.clone());
-    let text = match extent {
-        Extent::New => &stop.text,
-        Extent::Whole => {
-            let mut before = walk.stops[..=tutor.at].iter().rev();
-            before.find(|stop| !stop.text.is_empty()).map_or(&stop.text, |stop| &stop.text)
-        }
+    let (begin, is_whole) = match extent {
+        Extent::New => (tutor.at, false),
+        Extent::Whole => (walk.page_begin(tutor.at), true),
     };
-    let is_page = !text.is_empty() || matches!(stop.kind, Kind::Question(_) | Kind::Task { .. } | Kind::End);
-    if is_page && !tutor.shown.has_header {
-        tutor.shown.has_header = true;
-        let place = walk.stops[..=tutor.at].iter().filter(|stop| stop.kind.is_asked()).count().max(1);
-        let total = walk.stops.iter().filter(|stop| stop.kind.is_asked()).count();
+    let (place, total) = walk.page_of(tutor.at);
+    let is_new = !tutor.shown.has_header && (is_whole || stop.is_read() && place != tutor.shown.page);
+    if is_new {
+        (tutor.shown.has_header, tutor.shown.page) = (true, place);
         let title = tutor.lesson.title.clone();
         tutor.gap()?;
         tutor.show(&text::header(&title, (place, total), palette, columns))?;
     }
     tutor.gap()?;
-    let prose = page::page(&known.as_printed(text), palette, columns);
-    if !prose.is_empty() {
-        tutor.show_page(&format!("{prose}\n"))?;
+    for number in begin..=tutor.at {
+        let prose = page::page(&known.as_printed(&walk.stops[number].text), palette, columns);
+        if !prose.is_empty() {
+            tutor.show_page(&format!("{prose}\n"))?;
+        }
+        match &walk.stops[number].kind {
+            Kind::File(edit) if number < tutor.at => show_file(tutor, edit)?,
+            Kind::Command(line) | Kind::Input(line) if number < tutor.at => {
+                let mark = if matches!(walk.stops[number].kind, Kind::Command(_)) { "$" } else { ">" };
+                tutor.show(&format!("{}\n", page::code(&format!("{mark} {}", known.as_printed(&line.typed)))))?;
+            }
+            Kind::Command(_)
+            | Kind::Input(_)
+            | Kind::File(_)
+            | Kind::Question(_)
+            | Kind::Proof { .. }
+            | Kind::Task { .. }
+            | Kind::End => {}
+        }
     }
     match &stop.kind {
-        Kind::Command(line) => show_line(tutor, &format!("$ {}", known.as_printed(&line.typed)), "Enter runs it."),
+        Kind::Command(line) => {
+            show_line(tutor, &format!("$ {}", known.as_printed(&line.typed)), "Enter runs it.")?;
+            if !tutor.is_interactive() || !line.is_interrupted() {
+                return Ok(());
+            }
+            let text = tutor.palette.paint(Role::Faint, "It goes on until you press Ctrl-C.");
+            tutor.show(&format!("{text}\n"))
+        }
         Kind::Input(line) => {
             let prompt = tutor.session.clone().unwrap_or_else(|| "(layerlab) ".to_owned());
             show_line(tutor, &format!("{prompt}{}", known.as_printed(&line.typed)), "Enter types it.")
@@ -115,7 +134,12 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
 /// A line to type, and what Enter does as long as that is new.
 fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str) -> Result<(), Error> {
     tutor.show(&format!("{}\n", page::code(line)))?;
-    if tutor.progress.look(|progress| progress.passed.len()) < BEGINNING {
+    if tutor.is_done() {
+        let again = if tutor.session.is_some() { ":again" } else { "again" };
+        let text = format!("Done already: Enter goes on, `{again}` does it once more.");
+        let text = tutor.palette.paint(Role::Faint, &text);
+        tutor.show(&format!("{text}\n"))?;
+    } else if tutor.progress.look(|progress| progress.passed.len()) < BEGINNING {
         let more = if tutor.session.is_some() { "" } else { " You can type any other command as well." };
         tutor.note(&format!("{enter}{more}"))?;
     }
@@ -147,11 +171,11 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         tutor.show(&page::code(&format!("$ {command}")))?;
         let output = doing::quietly(tutor, &command)?;
         tutor.show(&page::code(&output))?;
-        if !doing::agrees(&line.expected, &output) {
+        if !comparing::agrees(&line.expected, &output) {
             let text = "The lesson expects something else here. Perhaps an earlier command was skipped, or had another result.";
             tutor.say(Role::Notice, "·", text)?;
             let seen = output.lines().map(str::to_owned).collect();
-            tutor.mismatches.push(doing::otherwise(line, line.expected.clone(), seen));
+            tutor.mismatches.push(comparing::otherwise(line, line.expected.clone(), seen));
         }
     }
     let right = &question.answers[question.right() - 1];
@@ -172,6 +196,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
 
 /// The lesson is over.
 fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let was_finished = tutor.progress.look(|progress| progress.is_finished);
     tutor.progress.change(|progress| progress.is_finished = true)?;
     tutor.say(Role::Good, "✓", "That was the lesson.")?;
     let questions: Vec<_> = tutor
@@ -193,7 +218,8 @@ fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let text = format!("Next: `{}`, {}", shown::line(&command), shown::line(&next.title));
         tutor.say(Role::Faint, " ", &text)?;
     }
-    tutor.show("\nEnter leaves.\n")
+    let more = if was_finished { " `reset` begins the lesson anew." } else { "" };
+    tutor.show(&format!("\nEnter leaves.{more}\n"))
 }
 
 /// Whether there is nothing to do at this stop.

@@ -1,10 +1,14 @@
 //! Commands are run, lines typed, files written.
 
+use std::path::Path;
+
+use super::comparing::{Where, judge, otherwise};
 use super::error::Error;
 use super::open::{Tutor, homely};
-use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor};
-use crate::lesson::{CTRL_C, Cause, Mismatch, align, arranged, fits};
-use crate::view::learning as text;
+use super::words::WORDS;
+use crate::diagnostic::closest;
+use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor, is_debugger, is_question, quoted};
+use crate::repl;
 use crate::view::palette::Role;
 
 /// Does what this stop shows; gives whether that is done.
@@ -19,7 +23,10 @@ pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
             };
             run_shown(tutor, line, streams)
         }
-        Kind::Input(line) => type_shown(tutor, line),
+        Kind::Input(line) => {
+            let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+            type_shown(tutor, line, &typed)
+        }
         Kind::File(edit) => write(tutor, edit),
         Kind::Question(_) | Kind::Task { .. } | Kind::Proof { .. } | Kind::End => Ok(false),
     }
@@ -29,16 +36,22 @@ pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
 pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     let known = tutor.progress.look(|progress| progress.digests.clone());
-    let is_shown = |line: &Line| known.as_printed(&line.typed).trim() == typed.trim();
+    let session = tutor.session.clone().unwrap_or_default();
+    let is_shown = |line: &Line| {
+        let shown = known.as_printed(&line.typed);
+        shown.trim() == typed.trim() || is_debugger(&session) && repl::is_same(&shown, typed)
+    };
     match &walk.stops[tutor.at].kind {
         Kind::Command(line) if tutor.session.is_none() && is_shown(line) => {
             let is_terminal = line.is_session || tutor.is_interactive();
             run_shown(tutor, line, if is_terminal { Streams::Terminal } else { Streams::Alone })
         }
+        // Whoever is asked for a name says their own.
+        Kind::Input(line) if is_question(&session) => type_shown(tutor, line, typed),
         Kind::Input(line)
             if tutor.session.is_some() && is_shown(line) && (line.edit.is_none() || !tutor.is_interactive()) =>
         {
-            type_shown(tutor, line)
+            type_shown(tutor, line, typed)
         }
         _ if tutor.session.is_some() => {
             let seen = tutor.console(true, |console, user| console.type_line(typed, user))?;
@@ -56,7 +69,7 @@ pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, streams: Streams, wait
     let seen = tutor.console(true, |console, user| console.run(typed, streams, wait_for, user))?;
     arrived(tutor, &seen, streams)?;
     match seen.stage {
-        Stage::Ended(code @ 1..) => tell_status(tutor, code),
+        Stage::Ended(code @ 1..) => tell_status(tutor, typed, code),
         Stage::Ended(_) | Stage::Waits(_) | Stage::Gone(_) => Ok(()),
     }
 }
@@ -65,9 +78,17 @@ pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, streams: Streams, wait
 fn run_shown(tutor: &mut Tutor<'_>, line: &Line, streams: Streams) -> Result<bool, Error> {
     let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
     let wait_for = WaitFor::of(&line.expected, line.is_session);
+    tutor.is_begun_again = false;
     let seen = tutor.console(true, |console, user| console.run(&command, streams, wait_for, user))?;
     arrived(tutor, &seen, streams)?;
-    let is_as_shown = judge(tutor, line, &seen, streams)?;
+    let place = if streams == Streams::Terminal { Where::Terminal } else { Where::Piped };
+    let is_as_shown = judge(tutor, line, &seen, place)?;
+    if let (Stage::Ended(0), true) = (&seen.stage, line.is_session) {
+        let printed = seen.output.lines().map(str::to_owned).collect();
+        tutor.mismatches.push(otherwise(line, line.expected.clone(), printed));
+        leave_inputs(tutor)?;
+        return Ok(true);
+    }
     if let Stage::Ended(code) | Stage::Gone(code) = seen.stage
         && (code != line.status.unwrap_or(0) && !is_as_shown && !matches!(wait_for, WaitFor::Lines(_))
             || line.is_session)
@@ -79,29 +100,87 @@ fn run_shown(tutor: &mut Tutor<'_>, line: &Line, streams: Streams) -> Result<boo
             }
         };
         tutor.say(Role::Bad, "✗", &format!("{text} Enter tries again, `next` goes on."))?;
+        tell_folder(tutor)?;
         return Ok(false);
     }
+    if !is_as_shown && place == Where::Piped {
+        tell_folder(tutor)?;
+    }
     if let (Stage::Ended(code @ 1..), true) = (&seen.stage, is_as_shown) {
-        tell_status(tutor, *code)?;
+        tell_status(tutor, &command, *code)?;
     }
     Ok(true)
 }
 
-fn tell_status(tutor: &mut Tutor<'_>, code: i32) -> Result<(), Error> {
+fn tell_status(tutor: &mut Tutor<'_>, typed: &str, code: i32) -> Result<(), Error> {
     let meaning = match code {
-        127 => ": there is no such command",
-        130 => ": ended by Ctrl-C",
-        _ => "",
+        127 => match likely(tutor, typed) {
+            Some(likely) => format!(": there is no such command; did you mean `{likely}`?"),
+            None => ": there is no such command".to_owned(),
+        },
+        130 => ": ended by Ctrl-C".to_owned(),
+        148 => ": stopped by Ctrl-Z; `fg` goes on with it".to_owned(),
+        _ => String::new(),
     };
     tutor.note(&format!("(exit code {code}{meaning})"))
 }
 
-/// Types the line of this stop at the prompt of the program, which is started where it does not wait any more.
-pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Error> {
-    if tutor.session.is_none() && !begin_again(tutor)? {
-        tutor.say(Role::Bad, "✗", "The program did not come to its prompt. Enter tries again, `next` goes on.")?;
-        return Ok(false);
+/// The command of the lesson that was meant by one that is not there.
+fn likely(tutor: &Tutor<'_>, typed: &str) -> Option<String> {
+    let written = typed.split_whitespace().next()?;
+    let words = WORDS.iter().map(|(word, ..)| *word);
+    let shown = tutor.walk.commands().filter_map(|line| line.typed.split_whitespace().next());
+    closest(written, ["docker", "layerlab"].into_iter().chain(words).chain(shown)).map(str::to_owned)
+}
+
+/// Where the lesson has the shell, if that is elsewhere: what has failed may have failed for that.
+fn tell_folder(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let work = tutor.workspace().work().to_owned();
+    let Some(below) = tutor.walk.folder_at(tutor.at) else { return Ok(()) };
+    let Ok(wanted) = work.join(&below).canonicalize() else { return Ok(()) };
+    let here = tutor.folder();
+    let here = here.canonicalize().unwrap_or(here);
+    if here == wanted {
+        return Ok(());
     }
+    let way = match (wanted.strip_prefix(&here), here.strip_prefix(&wanted)) {
+        (Ok(down), _) if here != Path::new("/") => down.to_owned(),
+        (_, Ok(up)) => up.components().map(|_| "..").collect(),
+        (Ok(_) | Err(_), Err(_)) => wanted,
+    };
+    let name = if below.as_os_str().is_empty() { tutor.lesson.name.clone() } else { below.display().to_string() };
+    let way = way.display().to_string();
+    tutor.say(Role::Notice, "·", &format!("This page expects you in `{name}`: `cd {}`", quoted(&way)))
+}
+
+/// The program has ended well, and asks nothing any more: what would be typed there is done.
+fn leave_inputs(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    let walk = tutor.walk.clone();
+    let is_input = |number: usize| walk.stops.get(number).is_some_and(|stop| matches!(stop.kind, Kind::Input(_)));
+    if is_input(tutor.at) || is_input(tutor.at + 1) {
+        tutor.say(Role::Notice, "·", "The program has ended, and asks for nothing more.")?;
+    }
+    while is_input(tutor.at + 1) {
+        tutor.note_passed()?;
+        tutor.at += 1;
+    }
+    Ok(())
+}
+
+/// Types a line, that of this stop or one like it, at the prompt of the program, which is started where it does not wait any more.
+pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line, typed: &str) -> Result<bool, Error> {
+    if tutor.session.is_none() {
+        match begin_again(tutor)? {
+            Stage::Waits(_) => {}
+            Stage::Ended(0) => return leave_inputs(tutor).map(|()| true),
+            Stage::Ended(_) | Stage::Gone(_) => {
+                let text = "The program did not come to its prompt. Enter tries again, `next` goes on.";
+                tutor.say(Role::Bad, "✗", text)?;
+                return Ok(false);
+            }
+        }
+    }
+    let prompt = tutor.session.clone().unwrap_or_default();
     if let Some((change, file)) = &line.edit {
         let workspace = tutor.workspace();
         let text = workspace.changed(file.as_ref(), change);
@@ -112,21 +191,26 @@ pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line) -> Result<bool, Err
             workspace.room.prepare_editor(&text).map_err(Error::Console)?;
         }
     }
-    let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
-    let seen = tutor.console(true, |console, user| console.type_line(&typed, user));
+    let seen = tutor.console(true, |console, user| console.type_line(typed, user));
     // An `edit` that never came to the editor must not change the file of the next one.
     tutor.workspace().room.forget_edit();
     let seen = seen?;
     arrived(tutor, &seen, Streams::Terminal)?;
-    judge(tutor, line, &seen, Streams::Terminal)?;
+    let place = if is_debugger(&prompt) { Where::Debugger } else { Where::Terminal };
+    judge(tutor, line, &seen, place)?;
+    if let (Stage::Ended(code @ 1..), true) = (&seen.stage, is_question(&prompt)) {
+        tell_status(tutor, &line.typed, *code)?;
+        return Ok(false);
+    }
     Ok(true)
 }
 
-/// Starts the program of this stop, and types what was typed there before. Gives whether it waits.
-fn begin_again(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
+/// Starts the program of this stop, and types what was typed there before. Gives how far it came.
+fn begin_again(tutor: &mut Tutor<'_>) -> Result<Stage, Error> {
     let walk = tutor.walk.clone();
     let before = &walk.stops[..tutor.at];
-    let Some(first) = before.iter().rposition(|stop| matches!(stop.kind, Kind::Command(_))) else { return Ok(false) };
+    let first = before.iter().rposition(|stop| matches!(stop.kind, Kind::Command(_))).unwrap_or(0);
+    let mut stage = Stage::Ended(1);
     tutor.say(Role::Notice, "·", "The program is started again, and brought to where it was.")?;
     for stop in &before[first..] {
         let seen = match &stop.kind {
@@ -142,10 +226,18 @@ fn begin_again(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
                 continue;
             }
         };
-        let Stage::Waits(prompt) = seen.stage else { return Ok(false) };
-        tutor.session = Some(prompt);
+        stage = seen.stage;
+        let Stage::Waits(prompt) = &stage else {
+            tutor.session = None;
+            break;
+        };
+        tutor.session = Some(prompt.clone());
     }
-    Ok(tutor.session.is_some())
+    if let Stage::Gone(_) = stage {
+        tutor.console = None;
+    }
+    tutor.is_begun_again = true;
+    Ok(stage)
 }
 
 /// Notes how far a command has come. What its terminal would have shown is shown here where nobody is at one.
@@ -164,54 +256,6 @@ fn arrived(tutor: &mut Tutor<'_>, seen: &Seen, streams: Streams) -> Result<(), E
         }
     };
     Ok(())
-}
-
-/// Says it where something else was printed than the page has; gives whether it was as shown. Digests are noted as they are here.
-fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, streams: Streams) -> Result<bool, Error> {
-    // Ctrl-C is seen on the terminal, wherever the command prints.
-    let printed: Vec<String> = seen.output.replace(CTRL_C, "").trim_end().lines().map(str::to_owned).collect();
-    let expected: Vec<String> = line.expected.iter().filter(|line| *line != CTRL_C).cloned().collect();
-    let expected = trimmed(&expected);
-    let known = tutor.progress.look(|progress| progress.digests.clone());
-    let printed = arranged(expected, &printed, |line| known.as_printed(line));
-    if let Some(pairs) = align(expected, &printed) {
-        return Ok(tutor
-            .progress
-            .change(|progress| {
-                pairs.into_iter().for_each(|(at, to)| progress.digests.note(&expected[at], &printed[to]));
-            })
-            .map(|()| true)?);
-    }
-    let is_as_shown = agrees(expected, &printed.join("\n"));
-    // A terminal has other columns and lines than a page.
-    if !is_as_shown && streams != Streams::Terminal {
-        let (palette, columns) = (tutor.palette, tutor.columns());
-        tutor.say(Role::Notice, "·", "The page shows something else here:")?;
-        let shown = tutor
-            .progress
-            .look(|progress| expected.iter().map(|line| progress.digests.as_printed(line)).collect::<Vec<_>>());
-        let nothing = ["(nothing)".to_owned()];
-        tutor.show(&text::expected(if shown.is_empty() { &nothing } else { &shown }, palette, columns))?;
-        tutor.mismatches.push(otherwise(line, shown, printed));
-    }
-    Ok(is_as_shown)
-}
-
-/// A line that has printed something else than is shown.
-pub(super) fn otherwise(line: &Line, expected: Vec<String>, seen: Vec<String>) -> Mismatch {
-    Mismatch { line: line.number, command: line.typed.clone(), expected, seen, cause: Cause::Output }
-}
-
-/// Whether what is shown fits what was printed, however both are broken into lines.
-pub(super) fn agrees(expected: &[String], output: &str) -> bool {
-    let printed: Vec<String> = output.trim_end().lines().map(str::to_owned).collect();
-    align(trimmed(expected), &printed).is_some() || fits(&expected.join(" "), &printed.join(" "))
-}
-
-/// Lines without the empty ones at the end.
-fn trimmed(lines: &[String]) -> &[String] {
-    let end = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
-    &lines[..end]
 }
 
 /// Runs a command that only looks, and gives what it prints.

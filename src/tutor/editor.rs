@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::lines::Lines;
+use super::lines::{Asked, Lines};
 use super::words::WORDS;
 use crate::lesson::{goes_on, is_unfinished};
 use crate::limits::Limits;
@@ -27,12 +27,10 @@ impl Person {
 }
 
 impl Lines for Person {
-    fn next(&mut self, prompt: &str, may_go_on: bool) -> io::Result<Next> {
-        let next = self
-            .0
-            .read_whole(prompt, CONTINUATION, |whole, _| may_go_on && (goes_on(whole) || is_unfinished(whole)))?;
-        let is_secret = prompt.to_lowercase().contains("password");
-        if let (Next::Line(line), false) = (&next, is_secret) {
+    fn next(&mut self, prompt: &str, asked: Asked) -> io::Result<Next> {
+        let goes_on = |whole: &str, _: &str| asked == Asked::Command && (goes_on(whole) || is_unfinished(whole));
+        let next = self.0.read_whole(prompt, CONTINUATION, goes_on)?;
+        if let (Next::Line(line), Asked::Command | Asked::Input) = (&next, asked) {
             self.0.remember(line);
         }
         Ok(next)

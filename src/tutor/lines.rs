@@ -6,10 +6,21 @@ use crate::lesson::{goes_on, is_unfinished};
 use crate::limits::Limits;
 use crate::prompt::{self, Next, Printer};
 
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A command of a shell; one that is not whole goes on in the next line.
+    Command,
+    /// A line for a program that waits at its prompt.
+    Input,
+    /// An answer, which no history keeps.
+    Answer,
+}
+
 /// A source of lines.
 pub(crate) trait Lines {
-    /// The next line behind a prompt. One that is no whole command of a shell goes on in the next, where that is wished.
-    fn next(&mut self, prompt: &str, may_go_on: bool) -> io::Result<Next>;
+    /// The next line behind a prompt.
+    fn next(&mut self, prompt: &str, asked: Asked) -> io::Result<Next>;
 
     /// Whether a person is there, at a terminal: then the prompt and the line are on the screen already.
     fn is_interactive(&self) -> bool;
@@ -35,9 +46,9 @@ impl<R: BufRead> Script<R> {
         Ok((!bytes.is_empty()).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 
-    fn whole(&mut self, may_go_on: bool) -> io::Result<Next> {
+    fn whole(&mut self, asked: Asked) -> io::Result<Next> {
         let Some(mut line) = self.line(0)? else { return Ok(Next::End) };
-        while may_go_on && (goes_on(&line) || is_unfinished(&line)) {
+        while asked == Asked::Command && (goes_on(&line) || is_unfinished(&line)) {
             let Some(more) = self.line(line.len())? else { break };
             line.push('\n');
             line.push_str(&more);
@@ -47,8 +58,8 @@ impl<R: BufRead> Script<R> {
 }
 
 impl<R: BufRead> Lines for Script<R> {
-    fn next(&mut self, _: &str, may_go_on: bool) -> io::Result<Next> {
-        match self.whole(may_go_on) {
+    fn next(&mut self, _: &str, asked: Asked) -> io::Result<Next> {
+        match self.whole(asked) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Next::Interrupted),
             next => next,
         }

@@ -5,7 +5,7 @@
 //! lines.rs    where lines come from: a pipe; editor.rs: a person at a terminal
 //! open.rs     what the prompt knows of the lesson that is open
 //! arriving.rs a stop is shown, and passed
-//! doing.rs    commands are run, lines typed, files written
+//! doing.rs    commands are run, lines typed, files written; comparing.rs: what they print, beside what the page shows
 //! tasks.rs    checks, hints, solutions
 //! prompt.rs   the loop
 //! rehearsal.rs  a lesson gone through without a learner
@@ -14,6 +14,7 @@
 //! Whatever is known of the lesson, of its files and of its state is asked of [`crate::learning`].
 
 mod arriving;
+mod comparing;
 mod doing;
 mod editor;
 mod error;
@@ -26,7 +27,7 @@ mod words;
 
 pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
-pub(crate) use open::{Setting, Tutor};
+pub(crate) use open::{LEARNING, Setting, Tutor};
 pub(crate) use prompt::{list, once, reset, run};
 pub(crate) use rehearsal::{Conditions, rehearse};
 pub(crate) use words::{Word, name_of};

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::Error;
-use super::lines::Lines;
+use super::lines::{Asked, Lines};
 use crate::learning::{
     Catalogue, Console, Kind, Lesson, LessonLock, Records, SharedProgress, Stop, Streams, User, Walk, Watch, Workspace,
+    is_question,
 };
-use crate::lesson::Mismatch;
+use crate::lesson::{Mismatch, plain};
 use crate::progress::Interrupt;
 use crate::prompt::{Next, Printer};
 use crate::shown;
@@ -70,13 +71,22 @@ pub(crate) struct Tutor<'t> {
     /// Whether the folder was gone, and made again.
     pub(super) is_restored: bool,
     pub(super) shown: Shown,
+    /// Whether the program that waits was started again.
+    pub(super) is_begun_again: bool,
+    /// What was typed where nothing but Enter was asked for: it comes next.
+    pub(super) typed_early: Option<String>,
 }
+
+/// The variable by which the commands of a lesson know that they are.
+pub(crate) const LEARNING: &str = "LAYERLAB_LEARNING";
 
 /// What is on the screen since a line was typed last.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shown {
     /// Whether it began with the line above a page.
     pub(super) has_header: bool,
+    /// The number of the page whose header was shown last.
+    pub(super) page: usize,
     /// Whether it ends with an empty line.
     is_gap: bool,
     /// How many lines of a page were shown since somebody was asked to go on.
@@ -131,6 +141,8 @@ impl<'t> Tutor<'t> {
             mismatches: Vec::new(),
             watch: None,
             shown: Shown::default(),
+            typed_early: None,
+            is_begun_again: false,
             is_idle: Arc::new(AtomicBool::new(false)),
             aside,
             is_restored,
@@ -173,24 +185,25 @@ impl<'t> Tutor<'t> {
     /// Shows text of several paragraphs. A person is not shown more at a time than the terminal has room for.
     pub(super) fn show_page(&mut self, text: &str) -> Result<(), Error> {
         let rows = screen::terminal().map_or(usize::MAX, |size| size.rows.max(8));
-        // What announces something stays with it.
         let mut paragraphs: Vec<String> = Vec::new();
         for paragraph in text.split_inclusive("\n\n") {
-            match paragraphs.last_mut().filter(|last| last.trim_end().ends_with(':')) {
+            match paragraphs.last_mut().filter(|last| announces(last)) {
                 Some(last) => last.push_str(paragraph),
                 None => paragraphs.push(paragraph.to_owned()),
             }
         }
         for paragraph in &paragraphs {
             let lines = paragraph.trim_end().lines().count();
-            if self.is_interactive() && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
+            let is_asked = self.is_interactive() && self.typed_early.is_none();
+            if is_asked && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
                 let question = self.palette.paint(Role::Faint, "Enter: more ");
-                let next = self.lines.next(&question, false).map_err(Error::Input)?;
+                let next = self.lines.next(&question, Asked::Answer).map_err(Error::Input)?;
                 self.note_typed();
                 self.shown.has_header = true;
-                if !matches!(next, Next::Line(_)) {
+                let Next::Line(line) = next else {
                     return Err(Error::Input(io::Error::from(io::ErrorKind::Interrupted)));
-                }
+                };
+                self.typed_early = Some(line).filter(|line| !line.trim().is_empty());
             }
             self.show(paragraph)?;
         }
@@ -199,7 +212,7 @@ impl<'t> Tutor<'t> {
 
     /// A line was typed, or a command has printed something.
     pub(super) fn note_typed(&mut self) {
-        self.shown = Shown::default();
+        self.shown = Shown { page: self.shown.page, ..Shown::default() };
     }
 
     /// Shows a sentence, with a mark before it.
@@ -222,10 +235,30 @@ impl<'t> Tutor<'t> {
         self.progress.look(|progress| progress.passed.contains(key))
     }
 
+    /// Whether what this stop shows was done, and not left out.
+    pub(super) fn is_done(&self) -> bool {
+        let key = &self.stop().key;
+        self.progress.look(|progress| progress.passed.contains(key) && !progress.left_out.contains(key))
+    }
+
     /// This stop is done.
     pub(super) fn note_passed(&self) -> Result<(), Error> {
         let key = self.stop().key.clone();
-        self.progress.change(|progress| progress.passed.insert(key))?;
+        self.progress.change(|progress| {
+            progress.left_out.remove(&key);
+            progress.passed.insert(key);
+        })?;
+        Ok(())
+    }
+
+    /// This stop is left out.
+    pub(super) fn note_left_out(&self) -> Result<(), Error> {
+        let key = self.stop().key.clone();
+        self.progress.change(|progress| {
+            if progress.passed.insert(key.clone()) {
+                progress.left_out.insert(key);
+            }
+        })?;
         Ok(())
     }
 
@@ -243,7 +276,14 @@ impl<'t> Tutor<'t> {
                 if !self.palette.is_enabled() {
                     variables.push(("NO_COLOR", "1".into()));
                 }
-                let started = Console::start(&workspace.room.path("control"), workspace.work(), &variables);
+                variables.push((LEARNING, self.lesson.name.clone().into()));
+                let control = workspace.room.path("control");
+                let started = Console::start(
+                    &control,
+                    workspace.work(),
+                    &variables,
+                    (&workspace.left(), &self.walk.kept(self.at)),
+                );
                 self.console.insert(started.map_err(Error::Console)?)
             }
         };
@@ -264,6 +304,40 @@ impl<'t> Tutor<'t> {
         work(console, &mut user).map_err(Error::Console)
     }
 
+    /// What the line is that is asked for next. `None`: one that is not to be seen.
+    pub(super) fn asked(&self) -> Option<Asked> {
+        match (&self.session, &self.console) {
+            (Some(prompt), Some(console)) if console.hides(prompt) => None,
+            (Some(prompt), _) if is_question(prompt) => Some(Asked::Answer),
+            (Some(_), _) => Some(Asked::Input),
+            (None, _) => Some(Asked::Command),
+        }
+    }
+
+    /// The next line behind a prompt, and whether it is to be seen.
+    pub(super) fn next_line(&mut self, prompt: &str) -> io::Result<(Next, bool)> {
+        let asked = self.asked();
+        if let Some(line) = self.typed_early.take() {
+            return Ok((Next::Line(line), asked.is_some()));
+        }
+        match asked {
+            Some(asked) => Ok((self.lines.next(prompt, asked)?, true)),
+            None if self.is_interactive() => {
+                let line = crate::repl::ask_hidden(prompt, &mut self.out)?;
+                let line = line.map(|line| String::from_utf8_lossy(&line).into_owned());
+                Ok((line.map_or(Next::Interrupted, Next::Line), false))
+            }
+            None => Ok((self.lines.next(prompt, Asked::Answer)?, false)),
+        }
+    }
+
+    /// Where the shell is, or begins.
+    pub(super) fn folder(&self) -> PathBuf {
+        let workspace = self.workspace();
+        let folder = self.console.as_ref().map_or_else(|| workspace.left().folder, Console::folder);
+        folder.unwrap_or_else(|| workspace.work().to_owned())
+    }
+
     /// The prompt: that of the program that waits, else where the shell is.
     pub(super) fn prompt(&self) -> String {
         if let Kind::Question(question) = &self.stop().kind
@@ -274,14 +348,13 @@ impl<'t> Tutor<'t> {
         if let Some(prompt) = &self.session {
             return prompt.clone();
         }
-        let folder = self.console.as_ref().and_then(Console::folder);
+        let folder = self.folder();
         let work = self.workspace().work().to_owned();
-        let name = match folder {
-            Some(folder) if folder != work && folder.is_dir() => match folder.strip_prefix(&work) {
-                Ok(below) => format!("{}/{}", self.lesson.name, below.display()),
-                Err(_) => folder.display().to_string(),
-            },
-            Some(_) | None => self.lesson.name.clone(),
+        let name = match folder.strip_prefix(&work) {
+            _ if !folder.is_dir() => self.lesson.name.clone(),
+            Ok(below) if below.as_os_str().is_empty() => self.lesson.name.clone(),
+            Ok(below) => format!("{}/{}", self.lesson.name, below.display()),
+            Err(_) => folder.display().to_string(),
         };
         format!("{} $ ", shown::line(&name))
     }
@@ -290,6 +363,14 @@ impl<'t> Tutor<'t> {
     pub(super) fn set_idle(&self, is_idle: bool) {
         self.is_idle.store(is_idle, Ordering::SeqCst);
     }
+}
+
+/// Whether a paragraph is followed by what it is about, and stays with it: it ends with a colon, or is a heading.
+fn announces(paragraph: &str) -> bool {
+    let text = plain(paragraph.as_bytes());
+    let text = text.trim();
+    let is_heading = text.lines().count() == 1 && !text.ends_with(['.', '!', '?', ')', '”']);
+    !text.is_empty() && (text.ends_with(':') || is_heading)
 }
 
 /// A path as people write it: `~` is their home.

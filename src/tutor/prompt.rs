@@ -3,10 +3,11 @@
 use super::arriving::{self, Extent};
 use super::error::Error;
 use super::open::{Tutor, homely};
-use super::words::{self, WORDS, Word};
+use super::words::{self, WORDS, Word, name_of};
 use super::{doing, tasks};
-use crate::learning::{Catalogue, Error as LearningError, Kind, Records, Walk, quoted};
+use crate::learning::{Catalogue, Error as LearningError, Kind, Records, Walk, is_debugger, quoted};
 use crate::prompt::Next;
+use crate::repl;
 use crate::shown;
 use crate::view::learning as text;
 use crate::view::palette::{Palette, Role};
@@ -34,22 +35,24 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let interrupt = tutor.interrupt.clone();
         let idle = interrupt.idle();
         tutor.set_idle(true);
-        let next = tutor.lines.next(&prompt, tutor.session.is_none());
+        let is_early = tutor.typed_early.is_some();
+        let next = tutor.next_line(&prompt);
         tutor.note_typed();
         tutor.set_idle(false);
         drop(idle);
-        let line = match next.map_err(Error::Input)? {
-            Next::Line(line) => line,
-            Next::Interrupted => continue,
-            Next::End => {
+        let (line, is_seen) = match next.map_err(Error::Input)? {
+            (Next::Line(line), is_seen) => (line, is_seen),
+            (Next::Interrupted, _) => continue,
+            (Next::End, _) => {
                 if tutor.is_interactive() {
                     tutor.show("\n")?;
                 }
                 break;
             }
         };
-        if !tutor.is_interactive() {
-            tutor.show(&format!("{prompt}{}\n", shown::text(&line)))?;
+        if !tutor.is_interactive() || is_early {
+            let typed = if is_seen { shown::text(&line) } else { "".into() };
+            tutor.show(&format!("{prompt}{typed}\n"))?;
         }
         match take(tutor, &line) {
             Ok(Flow::On) => {}
@@ -107,13 +110,21 @@ pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
     }
     match word {
         Word::Check => tasks::check(tutor),
+        Word::Reset => {
+            if confirms_reset(tutor)? {
+                reset(tutor)?;
+            }
+            Ok(true)
+        }
         other => say(tutor, other).map(|_| true),
     }
 }
 
 pub(super) fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
     restore(tutor)?;
-    if let Some(word) = words::parse(line, tutor.session.is_some()) {
+    // What the debugger knows is the debugger's, and the lesson's with a colon before it.
+    let is_free = tutor.session.as_deref().is_some_and(|prompt| is_debugger(prompt) && !repl::knows(line));
+    if let Some(word) = words::parse(line, tutor.session.is_some() && !is_free) {
         return say(tutor, word);
     }
     if line.trim().is_empty() {
@@ -165,6 +176,7 @@ fn enter(tutor: &mut Tutor<'_>) -> Result<Flow, Error> {
             let text = "This is for you to do. `hint` helps, `check` says what is missing, `next` leaves it out.";
             tutor.say(Role::Notice, "·", text)?;
         }
+        Kind::Command(_) | Kind::Input(_) if tutor.is_done() => arriving::pass(tutor)?,
         Kind::Command(_) | Kind::Input(_) | Kind::File(_) | Kind::Proof { .. } => {
             if doing::enter(tutor)? {
                 arriving::pass(tutor)?;
@@ -180,8 +192,16 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
         Word::Next if matches!(tutor.stop().kind, Kind::End) => return Ok(Flow::Quit),
         // A task is done when its state is right, and only then.
         Word::Next if matches!(tutor.stop().kind, Kind::Task { .. }) => arriving::arrive(tutor, tutor.at + 1)?,
-        Word::Next => arriving::pass(tutor)?,
+        Word::Next => {
+            tutor.note_left_out()?;
+            arriving::arrive(tutor, tutor.at + 1)?;
+        }
         Word::Back => arriving::back(tutor)?,
+        Word::Again => {
+            if doing::enter(tutor)? {
+                arriving::pass(tutor)?;
+            }
+        }
         Word::Page => arriving::show(tutor, Extent::Whole)?,
         Word::Hint => tasks::hint(tutor)?,
         Word::Check => drop(tasks::check(tutor)?),
@@ -191,9 +211,8 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
             tutor.show(&text)?;
         }
         Word::Reset => {
-            let question = format!("Begin {} anew, with fresh files and an empty store? [y/N] ", tutor.lesson.name);
-            if tasks::confirms(tutor, &question)? {
-                reset(tutor)?;
+            if confirms_reset(tutor)? {
+                renew(tutor)?;
                 arriving::arrive(tutor, 0)?;
             }
         }
@@ -202,11 +221,22 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
     Ok(Flow::On)
 }
 
-/// Makes the lesson as it was in the beginning.
+fn confirms_reset(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
+    let question = format!("Begin {} anew, with fresh files and an empty store? [y/N] ", tutor.lesson.name);
+    tasks::confirms(tutor, &question)
+}
+
+/// Makes the lesson as it was in the beginning, and says how it is begun.
 ///
 /// # Errors
 /// What the file system says.
 pub(crate) fn reset(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    renew(tutor)?;
+    let command = tutor.records.command(name_of(tutor.lesson));
+    tutor.say(Role::Faint, "·", &format!("`{command}` begins it."))
+}
+
+fn renew(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     (tutor.watch, tutor.session, tutor.console) = (None, None, None);
     let aside = tutor.workspace().reset(tutor.lesson)?;
     let folder = tutor.workspace().work().to_owned();
@@ -251,7 +281,11 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         );
         shown.push_str(&page::page(&text, palette, columns));
     } else {
-        let text = format!("You go on where you left off. Your files for this lesson are in `{folder}`.");
+        let begun = match tutor.progress.look(|progress| progress.is_finished) {
+            true => "You have finished this lesson: `reset` begins it anew.",
+            false => "You go on where you left off.",
+        };
+        let text = format!("{begun} Your files for this lesson are in `{folder}`.");
         shown.push_str(&page::page(&text, palette, columns));
     }
     if let Some(aside) = tutor.aside.take() {

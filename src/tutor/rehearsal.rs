@@ -212,7 +212,7 @@ fn take_step(tutor: &mut Tutor<'_>, step: &Kind) -> Result<(), Error> {
             let streams = if line.is_session { Streams::Terminal } else { Streams::Alone };
             doing::run_own(tutor, &command, streams, WaitFor::of(&line.expected, line.is_session))?;
         }
-        Kind::Input(line) if tutor.session.is_some() => drop(doing::type_shown(tutor, line)?),
+        Kind::Input(line) if tutor.session.is_some() => drop(doing::type_shown(tutor, line, &line.typed)?),
         Kind::File(edit) => drop(doing::write(tutor, edit)?),
         Kind::Input(_) | Kind::Question(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End => {}
     }

@@ -4,8 +4,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::error::Error;
+use super::lines::Asked;
 use super::open::{Tutor, homely};
-use crate::learning::{Kind, Watch};
+use crate::learning::{Kind, Stop, Watch};
 use crate::lesson::{Mismatch, Task};
 use crate::prompt::Next;
 use crate::view::learning as text;
@@ -48,7 +49,7 @@ fn watch(tutor: &mut Tutor<'_>) {
         }
         let known = progress.look(|progress| progress.digests.clone());
         let mismatch = workspace.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
-        // Failures are reported only when the learner asks, with `check`.
+        // Failures are reported only when the learner wait_for, with `check`.
         if let Ok(None) = mismatch
             && progress.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
         {
@@ -147,13 +148,13 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks for confirmation.
+/// WaitFor for confirmation.
 pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
     // A script's lines show no prompt.
     if !tutor.lines.is_interactive() {
         tutor.show(question)?;
     }
-    let answer = match tutor.lines.next(question, false).map_err(Error::Input)? {
+    let answer = match tutor.lines.next(question, Asked::Answer).map_err(Error::Input)? {
         Next::Line(answer) => answer,
         Next::Interrupted | Next::End => String::new(),
     };
@@ -165,5 +166,11 @@ pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Er
 }
 
 fn no_task(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    tutor.say(Role::Notice, "·", "There is no task on this page: tasks come later, under “To do”.")
+    let is_task = |stop: &Stop| matches!(stop.kind, Kind::Task { .. });
+    let text = match (tutor.walk.stops[tutor.at..].iter().any(is_task), tutor.walk.stops.iter().any(is_task)) {
+        (true, _) => "There is no task on this page: tasks come later, under “To do”.",
+        (false, true) => "There is no task on this page: those of this lesson come before it, and `back` goes there.",
+        (false, false) => "There is no task in this lesson.",
+    };
+    tutor.say(Role::Notice, "·", text)
 }

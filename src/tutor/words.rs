@@ -7,6 +7,7 @@ use crate::learning::Lesson;
 pub(crate) enum Word {
     Next,
     Back,
+    Again,
     Page,
     Hint,
     Check,
@@ -21,6 +22,7 @@ pub(crate) enum Word {
 pub(super) const WORDS: &[(&str, Word, &str)] = &[
     ("next", Word::Next, "go on without doing this"),
     ("back", Word::Back, "read the page before this one; nothing is undone"),
+    ("again", Word::Again, "do once more what this page shows and what is done"),
     ("page", Word::Page, "show this page again"),
     ("hint", Word::Hint, "show a hint for the task, one more each time"),
     ("check", Word::Check, "say what the task still lacks"),

@@ -5,11 +5,13 @@ use super::palette::{Palette, Role};
 use super::table;
 use crate::diagnostic::Explained as _;
 use crate::learning::{Error, Lesson, Progress, Walk};
-use crate::lesson::{Mismatch, Question};
+use crate::lesson::{Cause, Mismatch, Question, align};
 use crate::shown;
 
 /// How many lines of an output are shown.
 const MOST_LINES: usize = 12;
+/// How much of a line is shown where it matters to its end, in columns.
+const LONGEST: usize = 500;
 
 /// The line above a page: which lesson it is, and how far in it.
 pub(crate) fn header(title: &str, (place, total): (usize, usize), palette: Palette, columns: usize) -> String {
@@ -56,12 +58,16 @@ pub(crate) fn mismatch(mismatch: &Mismatch, palette: Palette, columns: usize) ->
         let name = palette.paint(role, &format!("{name:<9}"));
         match lines.is_empty() {
             true => format!("      {name}nothing\n"),
-            false => listed(&format!("      {name}"), &" ".repeat(15), lines, columns),
+            false => wrapped(&format!("      {name}"), lines, columns),
         }
     };
     text.push_str(&side("expected", Role::Good, &mismatch.expected));
     text.push_str(&side("seen", Role::Bad, &mismatch.seen));
-    text.extend(super::mismatch::cause(mismatch.cause).map(|cause| format!("      {cause}\n")));
+    // Where something else was printed, the exit code follows from that.
+    let follows =
+        matches!(mismatch.cause, Cause::ExitCode { .. }) && align(&mismatch.expected, &mismatch.seen).is_none();
+    let cause = super::mismatch::cause(mismatch.cause).filter(|_| !follows);
+    text.extend(cause.map(|cause| format!("      {cause}\n")));
     text
 }
 
@@ -79,6 +85,21 @@ fn listed(first: &str, margin: &str, lines: &[String], columns: usize) -> String
         let room = columns.saturating_sub(table::visible_width(label));
         text.push_str(format!("{label}{}", table::shortened(&shown::cell(line), room)).trim_end());
         text.push('\n');
+    }
+    if lines.len() > MOST_LINES {
+        text.push_str(&format!("{margin}… {} more\n", super::units::count((lines.len() - MOST_LINES) as u64, "line")));
+    }
+    text
+}
+
+/// Lines behind a label, on as many lines as they take; at most a few of them.
+fn wrapped(label: &str, lines: &[String], columns: usize) -> String {
+    let margin = " ".repeat(table::visible_width(label));
+    let mut text = String::new();
+    for (number, line) in lines.iter().take(MOST_LINES).enumerate() {
+        let label = if number == 0 { label } else { &margin };
+        let line = table::shortened(&shown::cell(line), LONGEST);
+        text.push_str(&table::hang(label, &line, columns));
     }
     if lines.len() > MOST_LINES {
         text.push_str(&format!("{margin}… {} more\n", super::units::count((lines.len() - MOST_LINES) as u64, "line")));
@@ -113,7 +134,8 @@ pub(crate) fn row(
         }
     };
     if let Some(about) = &lesson.about {
-        let clears_up = inline(&about.clears_up.join("; "), Palette::PLAIN);
+        let ideas: Vec<String> = about.clears_up.iter().map(|idea| format!("“{idea}”")).collect();
+        let clears_up = inline(&ideas.join(", "), Palette::PLAIN);
         below(&format!("clears up: {clears_up}"), Role::Faint);
     }
     if let Err(error) = &progress {

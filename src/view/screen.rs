@@ -19,6 +19,7 @@ use super::frame::Scene;
 use super::live::Live;
 use super::palette::Palette;
 use super::sgr::{Colours, colour_length};
+use super::watched::is_watched;
 use crate::progress::Meter;
 use crate::shown;
 
@@ -274,6 +275,7 @@ impl Width {
     /// is; a file is the same wherever it was written.
     pub(crate) fn of_stdout() -> Width {
         match Width::of(size_of(&io::stdout())) {
+            Width::Piped(columns) if is_watched(&io::stdout()) => Width::Terminal(columns),
             Width::Anywhere if is_pipe(&io::stdout()) => Width::of(size_of(&io::stderr())).piped(),
             width => width,
         }
@@ -281,7 +283,8 @@ impl Width {
 
     /// The width of standard error as it is now.
     pub(crate) fn of_stderr() -> Width {
-        Width::of(size_of(&io::stderr()))
+        let width = Width::of(size_of(&io::stderr()));
+        if is_watched(&io::stderr()) { Width::Terminal(width.columns()) } else { width }
     }
 
     fn of(size: Option<Size>) -> Width {

@@ -86,5 +86,6 @@ mod tutorial;
 mod tutorial_registry;
 mod verifying;
 mod volumes;
+mod wandering;
 mod wide;
 mod yard;

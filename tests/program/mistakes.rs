@@ -82,6 +82,7 @@ fn mistakes_in_what_is_built() {
     list.build("a mount over the root", &on_base("RUN --mount=type=cache,target=/ true\n"), "");
     list.build("a URL", &on_base("ADD https://example.org/x /\n"), "");
     list.build("a command that fails", &on_base("RUN exit 3\n"), "");
+    list.build("a command that goes into a file", &on_base("COPY file /app\nRUN cd \"/app\" && ls\n"), "");
     list.build("a command that is not there", &on_base("RUN no-such-command\n"), "");
     list.build("a program that is not there", &on_base("RUN [\"/no/such/program\"]\n"), "");
     list.build("a RUN on an empty image", "FROM scratch\nRUN echo hello\n", "");
@@ -95,12 +96,26 @@ fn mistakes_in_what_is_built() {
 }
 
 #[test]
+fn a_name_that_is_nearly_that_of_an_image_is_told() {
+    let place = Place::new("");
+    place.run("tag layerlab/base 127.0.0.1:9/first_image");
+    let mut said = String::new();
+    for name in ["127.0.0.1:9/frist_image", "127.0.0.1:9/other"] {
+        let done = place.command(&format!("run {name}")).env("LAYERLAB_PULL", "missing").output().unwrap();
+        said.push_str(&String::from_utf8_lossy(&done.stderr));
+    }
+    let number = said.matches("did you mean `127.0.0.1:9/first_image`, which is here?").count();
+    assert_eq!(number, 1, "{said}");
+}
+
+#[test]
 fn mistakes_around_the_build() {
     let mut list = Mistakes(String::new());
     let place = Place::new("//- Dockerfile\nFROM scratch\nCOPY Dockerfile /\n//- file\nx\n//- binary\n\u{0}\n");
     std::fs::write(place.path("latin"), b"FROM scratch\n# caf\xe9\n").unwrap();
     for (title, arguments) in [
         ("no context", "build"),
+        ("no context behind a name", "build -t name"),
         ("a context that is not there", "build missing"),
         ("a context that is a file", "build file"),
         ("a Dockerfile that is not there", "build -f missing ."),

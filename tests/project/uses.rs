@@ -312,7 +312,10 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     // Of a lesson the folder is looked at as well: which of its files an image would get.
-    ("lesson", &["context", "diagnostic", "document", "errno", "limits", "progress", "shown", "source", "tree"]),
+    (
+        "lesson",
+        &["context", "diagnostic", "document", "errno", "limits", "progress", "runtime", "shown", "source", "tree"],
+    ),
     // A pack that comes from a repository is a tree of the store, which it writes.
     (
         "learning",
@@ -374,7 +377,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    ("tutor", &["diagnostic", "errno", "learning", "lesson", "limits", "progress", "prompt", "shown", "view"]),
+    ("tutor", &["diagnostic", "errno", "learning", "lesson", "limits", "progress", "prompt", "repl", "shown", "view"]),
     (
         "cli",
         &[

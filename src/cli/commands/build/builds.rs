@@ -78,7 +78,11 @@ impl Builds {
         };
         let Some(build) = build else {
             let error = Diagnostic::error(format!("there is no build `{wanted}`"));
-            return Err(error.hint("`layerlab builds` lists them; `last` is the latest one").into());
+            let hint = match numbers.is_empty() {
+                true => "nothing was built yet",
+                false => "`layerlab builds` lists them; `last` is the latest one",
+            };
+            return Err(error.hint(hint).into());
         };
         let rows: Vec<StepLine> = build.steps.iter().map(StepLine::of).collect();
         format.show(ui, &STEPS, &rows)

@@ -153,7 +153,9 @@ impl Planning<'_> {
             (false, false) => ("stopped", "remove the container first, or take the name from the image with `--force`"),
             (false, true) => return Ok(()),
         };
-        Err(Diagnostic::error(format!("`{text}` ({}) is used by the {how} container {name}", id.short())).hint(hint))
+        let id = id.short().to_string();
+        let image = if *text == *id { format!("`{text}`") } else { format!("`{text}` ({id})") };
+        Err(Diagnostic::error(format!("{image} is used by the {how} container {name}")).hint(hint))
     }
 }
 

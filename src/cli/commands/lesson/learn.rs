@@ -83,6 +83,12 @@ struct Reset {
 
 impl Learn {
     pub(in crate::cli) fn run(&self, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+        // What would be kept of a lesson within another would be gone with that.
+        if let Some(lesson) = std::env::var_os(tutor::LEARNING) {
+            let lesson = shown::line(&lesson.to_string_lossy()).into_owned();
+            let error = Diagnostic::error(format!("this is a command of lesson {lesson}, and not your own shell"));
+            return Err(error.hint("`quit` leaves the lesson: type this again then; `list` lists the lessons").into());
+        }
         if self.word.is_some() {
             let misplaced = |message: &str, hint: &str| Err(Diagnostic::error(message).hint(hint).into());
             if self.lesson.is_some() {

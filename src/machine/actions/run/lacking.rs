@@ -6,7 +6,7 @@
 use crate::images::{STAND_IN_LABEL, stand_in_note};
 use crate::machine::{DEFAULT_PATH, State};
 use crate::oci::{ContainerConfig, Reference};
-use crate::tree::{Follow, Tree, TreePath};
+use crate::tree::{Follow, Kind, Tree, TreePath};
 
 /// The package managers of distributions.
 const MANAGERS: &[&str] =
@@ -43,6 +43,11 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
     let path = state.variable("PATH").unwrap_or(DEFAULT_PATH);
     let is_in = |folder: &str, program: &str| tree.resolve(&TreePath::new(folder).join(program), Follow::Last).is_ok();
     let is_there = |program: &str| path.split(':').any(|folder| is_in(folder, program));
+    if let Some(file) = entered(command).find(|word| is_file(tree, state.working_dir(), word)) {
+        return Some(format!(
+            "`{file}` is a file, not a folder: a COPY or ADD of one file makes a folder of that name only with a `/` at its end, `{file}/`"
+        ));
+    }
     let is_beside = |word: &&str| !word.contains('/') && !is_there(word) && is_in(state.working_dir(), word);
     if status == NOT_FOUND
         && let Some(file) = started(command).find(is_beside)
@@ -68,6 +73,24 @@ pub(crate) fn advice(state: &State, tree: &Tree, command: &str, status: i32) -> 
         }
         None => None,
     }
+}
+
+/// The folders that a command goes to, as they are written.
+fn entered(command: &str) -> impl Iterator<Item = &str> {
+    let words = command.split([';', '&', '|', '(', ')', '\n']).map(|part| {
+        let mut words = part.split_whitespace();
+        (words.next(), words.next())
+    });
+    words.filter_map(
+        |words| if let (Some("cd"), Some(folder)) = words { Some(folder.trim_matches(['"', '\''])) } else { None },
+    )
+}
+
+fn is_file(tree: &Tree, folder: &str, path: &str) -> bool {
+    // One that begins with a `/` takes its place.
+    let path = if path.starts_with('/') { TreePath::new(path) } else { TreePath::new(folder).join(path) };
+    let found = tree.resolve(&path, Follow::Last).ok();
+    found.and_then(|path| tree.get(&path).map(|node| matches!(node.kind, Kind::File(_)))).unwrap_or(false)
 }
 
 /// What to say of a program that the image which a stand-in stands for does not have either.

@@ -1,0 +1,104 @@
+//! What was printed is compared with what the page shows.
+
+use super::error::Error;
+use super::open::Tutor;
+use crate::learning::{Line, Seen};
+use crate::lesson::{CTRL_C, Cause, Mismatch, align, arranged, fits};
+use crate::view::learning as text;
+use crate::view::palette::Role;
+
+/// Where what was printed is compared with the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// In a pipe: what is shown there, line by line.
+    Piped,
+    /// At the debugger's prompt: a terminal of another width has other lines, which begin alike.
+    Debugger,
+    /// At a terminal of a program that has other columns and lines there than on a page.
+    Terminal,
+}
+
+/// Says it where something else was printed than the page has; gives whether it was as shown. Digests are noted as they are here.
+pub(super) fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, place: Where) -> Result<bool, Error> {
+    // Ctrl-C is seen on the terminal, wherever the command prints.
+    let printed: Vec<String> = seen.output.replace(CTRL_C, "").trim_end().lines().map(str::to_owned).collect();
+    let expected: Vec<String> = line.expected.iter().filter(|line| *line != CTRL_C).cloned().collect();
+    let expected = trimmed(&expected);
+    let known = tutor.progress.look(|progress| progress.digests.clone());
+    let printed = arranged(expected, &printed, |line| known.as_printed(line));
+    if let Some(pairs) = align(expected, &printed) {
+        return Ok(tutor
+            .progress
+            .change(|progress| {
+                pairs.into_iter().for_each(|(at, to)| progress.digests.note(&expected[at], &printed[to]));
+            })
+            .map(|()| true)?);
+    }
+    let is_as_shown = agrees(expected, &printed.join("\n"));
+    // What has no room is laid out otherwise.
+    let is_narrow = tutor.is_interactive() && expected.iter().any(|line| line.chars().count() > tutor.columns());
+    let is_told = match place {
+        Where::Piped if !is_narrow => !is_as_shown,
+        Where::Piped => !is_as_shown && !begins_alike(expected, &printed),
+        // The second time steps are hits that were misses.
+        Where::Debugger => {
+            let is_alike = tutor.is_begun_again || begins_alike(expected, &printed);
+            // Where the page shows nothing, it says nothing of it.
+            let is_elsewhere = !is_alike || position(expected) != position(&printed);
+            !is_as_shown && !expected.is_empty() && is_elsewhere
+        }
+        Where::Terminal => false,
+    };
+    if is_told {
+        let (palette, columns) = (tutor.palette, tutor.columns());
+        tutor.say(Role::Notice, "·", "The page shows something else here:")?;
+        let shown = tutor
+            .progress
+            .look(|progress| expected.iter().map(|line| progress.digests.as_printed(line)).collect::<Vec<_>>());
+        let nothing = ["(nothing)".to_owned()];
+        tutor.show(&text::expected(if shown.is_empty() { &nothing } else { &shown }, palette, columns))?;
+        tutor.mismatches.push(otherwise(line, shown, printed));
+        if place == Where::Debugger {
+            let text = "Is the program at another place? `quit` leaves it; Enter starts it again then, and brings it to where this page is.";
+            tutor.say(Role::Notice, "·", text)?;
+        }
+    }
+    Ok(is_as_shown)
+}
+
+/// A line that has printed something else than is shown.
+pub(super) fn otherwise(line: &Line, expected: Vec<String>, seen: Vec<String>) -> Mismatch {
+    Mismatch { line: line.number, command: line.typed.clone(), expected, seen, cause: Cause::Output }
+}
+
+/// At which step the debugger is after what it has printed; the first two words of ` 3/4 ▶ COPY a /`.
+fn position(lines: &[String]) -> Option<Vec<&str>> {
+    let line = lines.iter().rev().find(|line| line.contains(['▶', '■']))?;
+    Some(line.split_whitespace().take(2).collect())
+}
+
+/// Whether the first lines of both have the same first words, as far as both have them: the rest may be broken elsewhere.
+fn begins_alike(expected: &[String], printed: &[String]) -> bool {
+    const WORDS: usize = 5;
+    let first = |lines: &[String]| {
+        let line = lines.iter().find(|line| !line.trim().is_empty());
+        line.map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let (expected, printed) = (first(expected), first(printed));
+    let count = expected.len().min(printed.len()).min(WORDS);
+    expected.is_empty() == printed.is_empty() && fits(&expected[..count].join(" "), &printed[..count].join(" "))
+}
+
+/// Whether what is shown fits what was printed, however both are broken into lines.
+pub(super) fn agrees(expected: &[String], output: &str) -> bool {
+    let printed: Vec<String> = output.trim_end().lines().map(str::to_owned).collect();
+    let (one, other) = (expected.join(" "), printed.join(" "));
+    // Where there is less room, what was printed has an ellipsis of its own.
+    align(trimmed(expected), &printed).is_some() || fits(&one, &other) || fits(&other, &one)
+}
+
+/// Lines without the empty ones at the end.
+fn trimmed(lines: &[String]) -> &[String] {
+    let end = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
+    &lines[..end]
+}
