@@ -81,7 +81,7 @@ pub enum Error {
         actual: String,
     },
     /// The server has listed one commit, and sent another.
-    #[error("{repository} has sent commit {sent} as `{}`, after it has listed {listed}", shown::line(name))]
+    #[error("{repository} sent commit {sent} for `{}` after listing {listed}", shown::line(name))]
     Moved {
         /// Its address.
         repository: String,

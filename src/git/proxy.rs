@@ -33,11 +33,13 @@ impl Proxy {
         (!is_listed(host, &without)).then_some(Proxy(proxy))
     }
 
-    /// Who looks up the names of servers: only some kinds of SOCKS leave it to us.
+    /// Who looks up the names of servers: all kinds of SOCKS but `socks4a` and `socks5h` leave it to us. As libcurl, git takes any other
+    /// that begins with `socks` for SOCKS4.
     pub(super) fn looks_up(&self) -> LookUp {
         match self.0.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
-            Some("socks4" | "socks5") => LookUp::Here,
-            Some(_) | None => LookUp::AtTheProxy,
+            Some("socks4a" | "socks5h") | None => LookUp::AtTheProxy,
+            Some(scheme) if scheme.starts_with("socks") => LookUp::Here,
+            Some(_) => LookUp::AtTheProxy,
         }
     }
 

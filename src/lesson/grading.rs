@@ -5,7 +5,7 @@
 //!
 //! - no folder of the student's is in PATH, and no variable of whoever grades reaches a check, but Layerlab's own;
 //! - how a command ended is heard where no output can say it (`shell.rs`); output and time are bounded, and what a check has started ends with it;
-//! - a check goes on without no variable: one that the page sets is not set here.
+//! - a check that names a variable which is not set fails: what the page sets is not set here.
 //!
 //! Not protected against: a check that itself runs a file of the student's outside a container gives that file the rights of whoever grades; and
 //! whoever can write a home can write what is asked of it. `book/src/teaching/grading.md` says what to do.

@@ -3,18 +3,28 @@
 //! The shell is asked (`sh -n`, which carries out nothing): nobody else knows its grammar as well. A heredoc that has not ended is no mistake
 //! to it, and is found by `session.rs`.
 
+use std::io::Write as _;
 use std::process::{Command, Stdio};
+
+/// Beyond so many lines nobody asks: each takes a shell, and pages are written by others.
+const MOST_LINES: usize = 500;
 
 /// What dash, bash and busybox say where a command is not whole, in lower-case letters.
 const SAID: [&str; 4] = ["end of file", "unterminated", "unexpected eof", "eof in"];
 
-/// Whether more has to come. Where there is no shell to ask, nothing has.
+/// Whether more has to come: no, where there is no shell to ask.
 pub(crate) fn is_unfinished(command: &str) -> bool {
+    if command.lines().nth(MOST_LINES).is_some() {
+        return false;
+    }
     let mut shell = Command::new("sh");
-    shell.args(["-n", "-c", command]).env("LC_ALL", "C").stdin(Stdio::null());
-    let Ok(output) = shell.output() else { return false };
+    shell.arg("-n").env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let Ok(mut shell) = shell.spawn() else { return false };
+    // It stops to read at a mistake.
+    let _ = shell.stdin.take().map(|mut input| input.write_all(command.as_bytes()));
+    let Ok(output) = shell.wait_with_output() else { return false };
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
-    // Behind the first line bash shows the command, which may have these words.
+    // After the first line bash shows the command, which may have these words.
     let first = said.lines().next().unwrap_or_default();
     !output.status.success() && SAID.iter().any(|words| first.contains(words))
 }

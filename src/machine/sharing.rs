@@ -34,7 +34,7 @@ impl Machine {
                     reporter.tell(EventKind::CacheImported { from: from.clone(), steps: cache.steps() });
                     if cache.damaged() > 0 {
                         let message = format!(
-                            "records of the cache {from} can't be used, being damaged, too large or of the future: {}",
+                            "records of the cache {from} are ignored, since they are damaged, too large, or dated in the future: {}",
                             cache.damaged()
                         );
                         reporter.tell(warn(message, None));

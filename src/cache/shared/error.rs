@@ -14,7 +14,7 @@ pub(crate) enum Error {
     #[error("{0}")]
     NotACache(String),
     /// There is something else where one is to be written.
-    #[error("`{}` is no place for it: {reason}", path.display())]
+    #[error("`{}` can't hold a cache: {reason}", path.display())]
     Occupied { path: PathBuf, reason: String },
     /// There is nothing.
     #[error("there is no cache in `{}`", path.display())]

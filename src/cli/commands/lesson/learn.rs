@@ -172,14 +172,14 @@ impl Learn {
             (None, None) => {
                 let last = Records::open(home, None, limits)?.last()?;
                 let last = last.ok_or_else(|| {
-                    Diagnostic::error("no lesson was begun yet").hint("`layerlab learn` lists the lessons")
+                    Diagnostic::error("no lesson has been begun yet").hint("`layerlab learn` lists the lessons")
                 })?;
                 (last.lesson.clone(), last.pack())
             }
             (None, Some(pack)) => {
                 let records = Records::open(home, Some(&pack), limits)?;
                 let last = records.last()?.filter(|last| records.has(last)).ok_or_else(|| {
-                    let message = "the lesson that was begun last is none of this pack";
+                    let message = "the lesson that was begun last is not in this pack";
                     Diagnostic::error(message).hint(format!("`{}` lists its lessons", records.command("list")))
                 })?;
                 (last.lesson, Some(pack))
