@@ -109,8 +109,7 @@ impl Console {
         variables: &[(&str, impl AsRef<OsStr>)],
         (left, kept): (&Left, &Kept),
     ) -> io::Result<Console> {
-        std::fs::write(control.join("restore"), left.script(kept))?;
-        std::fs::write(control.join("keep"), kept.writing())?;
+        left.write(control, kept)?;
         let pipe = |name: &str| -> io::Result<File> {
             let path = control.join(name);
             // One that an earlier shell left may have something in it.

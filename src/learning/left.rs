@@ -8,7 +8,7 @@
 //! ```
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::quoted::quoted;
@@ -51,7 +51,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// What writes down where a shell is, and its variables. It changes nothing of the shell, whatever was set there.
-    pub(super) fn writing(&self) -> String {
+    fn writing(&self) -> String {
         let value = |Variable { name, .. }: &Variable| format!(" {name} \"${{{name}-}}\"");
         let values: String = self.variables.iter().map(value).collect();
         format!("printf '%s=%s\\0' {FOLDER} \"$PWD\"{values} >| \"$layerlab_control/{LEFT}\" 2> /dev/null\n")
@@ -87,8 +87,17 @@ impl Left {
         left
     }
 
+    /// Writes what the next shell carries out first, and what it carries out after each command.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn write(&self, control: &Path, kept: &Kept) -> io::Result<()> {
+        std::fs::write(control.join("restore"), self.script(kept))?;
+        std::fs::write(control.join("keep"), kept.writing())
+    }
+
     /// What brings a shell there. Other variables than these are not set.
-    pub(super) fn script(&self, kept: &Kept) -> String {
+    fn script(&self, kept: &Kept) -> String {
         let mut script: String = kept.functions.iter().map(|function| format!("{function}\n")).collect();
         if let Some(folder) = &self.folder {
             script.push_str(&format!("cd {}\n", quoted(&folder.display().to_string())));
