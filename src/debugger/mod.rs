@@ -64,7 +64,9 @@ pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
 pub(crate) use replacement::{Replacement, replace};
-pub(crate) use review::{Counts, Mark, Outcome, Review, Reviewed, TreeEntry, credentials_of_decision, review};
+pub(crate) use review::{
+    Counts, Mark, Outcome, Review, Reviewed, TreeEntry, credentials, credentials_of_decision, review,
+};
 pub(crate) use sides::Sides;
 pub(crate) use strata::{Brought, Stratum, strata};
 pub use typed::Typed;

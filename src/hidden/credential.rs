@@ -13,21 +13,28 @@ pub(crate) fn names_a_secret(name: &str) -> bool {
     has(&SECRET) && !has(&NO_SECRET)
 }
 
-/// Whether a variable is taken for a credential.
-pub(crate) fn is_credential(name: &str, value: &str) -> bool {
-    names_a_secret(name) || has_password(value)
+/// What nobody is to see of a variable that is taken for a credential: its value; of addresses in it also the user with the password, and the
+/// password. Nothing, if it is not taken for one.
+pub(crate) fn credentials_in<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
+    let logins: Vec<(&str, &str)> = logins(value).collect();
+    if !names_a_secret(name) && logins.is_empty() {
+        return Vec::new();
+    }
+    logins.into_iter().flat_map(|(user, password)| [user, password]).chain([value]).collect()
 }
 
-/// Whether a text is an address with a password: `scheme://user:password@host`.
-fn has_password(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+/// Of each address with a password in a text, `scheme://user:password@host`: what stands before the host, and the password.
+fn logins(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("://").skip(1).filter_map(|rest| {
+        let authority = rest.split(|letter: char| "/?#".contains(letter) || letter.is_whitespace()).next()?;
+        let (user, _) = authority.rsplit_once('@')?;
+        Some((user, user.split_once(':')?.1))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_credential;
+    use super::credentials_in;
 
     #[test]
     fn credentials_are_told_by_name_or_by_address() {
@@ -41,7 +48,14 @@ mod tests {
             ("HTTP_PROXY", "http://ada:swordfish@proxy.example:3128"),
             ("REPOSITORY", "https://example.org/a:b@c"),
         ];
-        let told: Vec<bool> = variables.iter().map(|(name, value)| is_credential(name, value)).collect();
+        let told: Vec<bool> = variables.iter().map(|(name, value)| !credentials_in(name, value).is_empty()).collect();
         assert_eq!(told, [true, true, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn the_passwords_of_addresses_are_credentials_by_themselves() {
+        let value = "http://ada:perch@one.example/a,b https://b:c:d@two.example";
+        assert_eq!(credentials_in("SERVERS", value), ["ada:perch", "perch", "b:c:d", "c:d", value]);
+        assert_eq!(credentials_in("API_TOKEN", "x"), ["x"]);
     }
 }

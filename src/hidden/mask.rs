@@ -24,6 +24,9 @@ const MASK: &[u8] = "•••".as_bytes();
 pub(crate) const SHORTEST: usize = 4;
 const SHORTEST_LINE: usize = 8;
 
+/// Of a longer secret only the lines are sought. A byte takes about 120 in the automaton, and so much in one piece is hardly printed.
+const LONGEST_WHOLE: usize = 16 << 10;
+
 /// Secrets, to be taken out: each, and each line of one that has several.
 #[derive(Clone, Default)]
 pub(crate) struct Mask(Option<Arc<Automaton>>);
@@ -34,16 +37,19 @@ impl Mask {
         let mut automaton = Automaton::default();
         for secret in secrets {
             let whole = secret.reveal().trim_ascii();
-            for form in [whole, &quoted(whole), &on_one_line(whole)] {
-                if form.len() >= SHORTEST {
-                    automaton.add(form);
-                }
+            if (SHORTEST..=LONGEST_WHOLE).contains(&whole.len()) {
+                [whole, &quoted(whole), &on_one_line(whole)].into_iter().for_each(|form| automaton.add(form));
             }
             let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
             lines.filter(|line| line.len() >= SHORTEST_LINE).for_each(|line| automaton.add(line));
         }
         automaton.link();
         Mask((automaton.nodes.len() > 1).then(|| Arc::new(automaton)))
+    }
+
+    /// A text without secrets, and without what may be the beginning of one at its end, where it was cut.
+    pub(crate) fn cut_text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&Masking::new(self).pass(text.as_bytes())).into_owned()
     }
 
     /// A text without secrets.
@@ -271,6 +277,19 @@ mod tests {
         let secrets = ["sword\"fi\\sh", "two  blanks\nand a line"];
         assert_eq!(masked(&secrets, r#"LABEL a="sword\"fi\\sh" b"#), r#"LABEL a="•••" b"#);
         assert_eq!(masked(&secrets, "ENV A=two blanks and a line, B"), "ENV A=•••, B");
+    }
+
+    #[test]
+    fn of_a_long_secret_the_lines_are_sought() {
+        let long: String = (0..4000).map(|number| format!("line {number:04}\n")).collect();
+        assert_eq!(mask(&[&long]).text("a line 0123 of it, line 4000"), "a ••• of it, line 4000");
+        let nodes = |mask: &Mask| mask.0.as_ref().map(|automaton| automaton.nodes.len());
+        assert!(nodes(&mask(&[&long])) < Some(long.len() / 2));
+    }
+
+    #[test]
+    fn no_beginning_of_a_secret_is_left_where_a_text_was_cut() {
+        assert_eq!(mask(&["swordfish"]).cut_text("a swordfish, a sword"), "a •••, a ");
     }
 
     #[test]

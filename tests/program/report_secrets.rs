@@ -49,3 +49,40 @@ fn credentials_are_masked_and_other_variables_are_shown() {
     let step: String = shown.find("step-6").text().split_whitespace().collect();
     assert!(step.contains("environmentvariableAPI_TOKEN••••••"), "{step}");
 }
+
+#[test]
+fn credentials_are_masked_however_they_are_written() {
+    let file = |old: &str| {
+        format!(
+            r#"ARG FIRST_TOKEN=tench-default
+FROM layerlab/base AS replaced
+ENV STAGE_SECRET=perch-of-a-stage
+FROM layerlab/base
+ARG HTTP_PROXY
+ENV DB_PASSWORD="{old}" VERSION=2.5
+RUN echo "user ada:burbot, password burbot"; exit 1
+ENV ESCAPED_PASSWORD=pike\$roach OTHER_TOKEN='carp$bream' SAME_TOKEN=$FIRST_TOKEN
+ONBUILD ENV LATER_TOKEN="zander later"
+"#
+        )
+    };
+    let place = Place::new(&format!("//- Dockerfile\n{}//- other/file\n", file("correct horse")));
+    let build = || {
+        place.run(
+            "build --build-arg FIRST_TOKEN=given-tench --build-arg HTTP_PROXY=http://ada:burbot@localhost:1 \
+             --build-context replaced=other --report ../out.html .",
+        );
+        (fs::read_to_string(place.path("../out.html")).unwrap(), page(&place, "../out.html"))
+    };
+    build();
+    fs::write(place.path("Dockerfile"), file("battery staple")).unwrap();
+    let (html, page) = build();
+    let kept = [
+        "tench", "perch", "correct", "horse", "battery", "staple", "burbot", "pike", "roach", "carp", "bream", "zander",
+    ];
+    kept.iter().for_each(|value| assert!(!html.contains(value), "{value} in {html}"));
+    let listing = page.find("dockerfile").text();
+    assert!(listing.contains("SAME_TOKEN=$FIRST_TOKEN") && listing.contains("ENV STAGE_SECRET=•••"), "{listing}");
+    assert!(page.text().contains("ENV DB_PASSWORD=••• VERSION=2.5"), "{}", page.text());
+    assert!(page.text().contains("user •••, password •••"), "{}", page.text());
+}

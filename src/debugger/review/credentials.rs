@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::{Kind, Subject};
-use crate::dockerfile::{Instruction, words};
-use crate::hidden::{Hidden, is_credential};
+use crate::dockerfile::{self, Instruction, Node, words};
+use crate::hidden::{Hidden, credentials_in};
 use crate::machine::{Decision, Machine, MissReason};
 
 /// Values, each once.
@@ -13,7 +13,7 @@ use crate::machine::{Decision, Machine, MissReason};
 struct Found(BTreeSet<String>);
 
 /// The values of all credentials of a build.
-pub(super) fn credentials(machine: &Machine) -> Vec<Hidden> {
+pub(crate) fn credentials(machine: &Machine) -> Vec<Hidden> {
     let mut found = Found::default();
     let (plan, request) = (machine.plan(), &machine.options().request);
     request.build_args.iter().chain(&plan.global_args).for_each(|(name, value)| found.variable(name, value));
@@ -23,9 +23,17 @@ pub(super) fn credentials(machine: &Machine) -> Vec<Hidden> {
         let all = variables.run_environment().into_iter().chain(variables.arguments());
         all.for_each(|(name, value)| found.variable(name, value));
     }
-    for instruction in plan.stages.iter().flat_map(|stage| &stage.source.instructions) {
-        found.written(&instruction.value, plan.escape);
+    // The whole text is shown, also defaults that are not used and stages that the plan leaves out.
+    let tree = dockerfile::parse_within(machine.source(), &request.limits).tree;
+    for node in &tree.nodes {
+        match node {
+            Node::Instruction(instruction) => found.written(&instruction.value, plan.escape),
+            Node::From(_) | Node::Unreadable(_) => {}
+        }
     }
+    // With triggers of base images.
+    let steps = (0..machine.step_count()).filter_map(|index| machine.instruction(index));
+    steps.for_each(|instruction| found.written(instruction, plan.escape));
     found.into_hidden()
 }
 
@@ -38,16 +46,18 @@ pub(crate) fn credentials_of_decision(decision: &Decision) -> Vec<Hidden> {
 
 impl Found {
     fn variable(&mut self, name: &str, value: &str) {
-        if is_credential(name, value) {
-            self.0.insert(value.to_owned());
-        }
+        let credentials = credentials_in(name, value).into_iter().filter(|one| !is_reference(one));
+        self.0.extend(credentials.map(str::to_owned));
     }
 
-    /// What an instruction gives its variables, without those of which only a state knows it.
+    /// What an instruction gives its variables, as far as it is written there. What variables in it stand for, a state knows.
     fn written(&mut self, instruction: &Instruction, escape: char) {
+        if let Instruction::Onbuild(onbuild) = instruction {
+            onbuild.instruction.iter().for_each(|later| self.written(&later.value, escape));
+        }
         let values =
             instruction.variables().into_iter().filter_map(|(name, _, value)| Some((name, value?.raw.as_str())));
-        for (name, raw) in values.filter(|(_, raw)| !raw.contains('$')) {
+        for (name, raw) in values {
             // With its quotes and escapes, as the Dockerfile has it, and without them.
             self.variable(name, raw);
             let without = words::expand(raw, escape, &BTreeMap::new());
@@ -61,8 +71,12 @@ impl Found {
             let values = [difference.values.before(), difference.values.after()].into_iter().flatten();
             match &difference.subject {
                 Subject::Ingredient(Kind::Environment(name)) => values.for_each(|value| self.variable(name, value)),
-                // `ENV NAME=value` as it was.
-                Subject::Ingredient(Kind::Instruction) => values.for_each(|text| self.pairs(text)),
+                Subject::Ingredient(Kind::Instruction) => {
+                    let (before, after) = (difference.values.before(), difference.values.after());
+                    let text = |side: Option<&String>| side.cloned().unwrap_or_default();
+                    self.recorded(&text(before), &text(after));
+                    self.recorded(&text(after), &text(before));
+                }
                 Subject::Ingredient(
                     Kind::Parent
                     | Kind::Argument(_)
@@ -80,13 +94,39 @@ impl Found {
         }
     }
 
-    fn pairs(&mut self, text: &str) {
-        for (name, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
-            self.variable(name, value.trim_matches(['"', '\'']));
+    /// The variables of an instruction as it is recorded: expanded, so there are no quotes to say where a value ends. It goes on to the next name that the
+    /// instruction has beside this one as well.
+    fn recorded(&mut self, text: &str, beside: &str) {
+        let (names, known) = (names(text), names(beside));
+        for (place, (at, name)) in names.iter().enumerate() {
+            let next = names[place + 1..].iter().find(|(_, next)| known.iter().any(|(_, known)| known == next));
+            let end = next.map_or(text.len(), |(end, _)| *end);
+            self.variable(name, text[at + name.len() + 1..end].trim_end());
         }
     }
 
     fn into_hidden(self) -> Vec<Hidden> {
         self.0.into_iter().map(|value| Hidden::new(value.into_bytes())).collect()
     }
+}
+
+/// What may be the names of variables in an ENV or ARG as it is recorded, with their places.
+fn names(text: &str) -> Vec<(usize, &str)> {
+    let instruction = text.strip_prefix("ONBUILD ").unwrap_or(text);
+    if !["ENV ", "ARG "].iter().any(|keyword| instruction.starts_with(keyword)) {
+        return Vec::new();
+    }
+    let blanks = text.match_indices(' ').map(|(blank, _)| blank + 1);
+    blanks
+        .filter_map(|at| Some((at, text[at..].split(' ').next()?.split_once('=')?.0)))
+        .filter(|(_, name)| !name.is_empty())
+        .collect()
+}
+
+/// Whether a value is nothing but a variable, which tells nothing: `$NAME` or `${NAME}`.
+fn is_reference(value: &str) -> bool {
+    let Some(rest) = value.trim_matches('"').strip_prefix('$') else { return false };
+    let name = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(rest);
+    name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }

@@ -9,7 +9,7 @@ mod gone;
 mod importance;
 mod outline;
 
-pub(crate) use credentials::credentials_of_decision;
+pub(crate) use credentials::{credentials, credentials_of_decision};
 pub(crate) use outline::{Counts, Mark, Outline, TreeEntry};
 
 use std::sync::Arc;
@@ -107,7 +107,7 @@ pub(crate) fn review(machine: &Machine, world: &World, finished: Option<&Finishe
     };
     let platform = taken.last().map_or(&machine.options().request.platform, |last| &last.state.platform);
     Review {
-        credentials: credentials::credentials(machine),
+        credentials: credentials(machine),
         dockerfile: machine.source().clone(),
         platform: platform.to_string(),
         image: finished.map(|finished| Image::of(finished, world)),

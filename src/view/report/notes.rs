@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::printed::Printed;
 use crate::container::{Operation, Plan};
 use crate::debugger::credentials_of_decision;
-use crate::hidden::{Hidden, Mask, is_credential};
+use crate::hidden::{Hidden, Mask, credentials_in};
 use crate::machine::{Decision, Event, EventKind, StepLabel, Warning};
 use crate::view::{origin, sharing, units};
 
@@ -37,7 +37,8 @@ pub(crate) struct Notes {
     steps: BTreeMap<usize, StepNotes>,
     /// What is not to be told: each once.
     hidden: Vec<Hidden>,
-    mask: Mask,
+    /// A mask of these, once a command has needed one.
+    mask: Option<Mask>,
 }
 
 /// What was noted of a step.
@@ -175,7 +176,7 @@ impl Notes {
         self.hide(plan.secrets().into_iter().chain(credentials(plan)));
         let kept = self.steps.values().filter(|step| step.container.is_some()).count();
         let container = (kept < MOST_CONTAINERS).then(|| Container { id: id.to_owned(), plan: plan.clone() });
-        let mask = self.mask.clone();
+        let mask = self.mask.get_or_insert_with(|| Mask::of(&self.hidden)).clone();
         self.change(event, |step| {
             step.container = container;
             step.printed.mask(&mask);
@@ -184,15 +185,12 @@ impl Notes {
     }
 
     /// From now on these are masked, too.
-    fn hide(&mut self, hidden: impl IntoIterator<Item = Hidden>) {
-        let known = self.hidden.len();
+    pub(crate) fn hide(&mut self, hidden: impl IntoIterator<Item = Hidden>) {
         for one in hidden {
             if !self.hidden.contains(&one) {
                 self.hidden.push(one);
+                self.mask = None;
             }
-        }
-        if self.hidden.len() > known {
-            self.mask = Mask::of(&self.hidden);
         }
     }
 }
@@ -204,6 +202,5 @@ fn credentials(plan: &Plan) -> Vec<Hidden> {
         _ => None,
     });
     let variables = executed.into_iter().flatten().filter_map(|entry| entry.split_once('='));
-    let credentials = variables.filter(|(name, value)| is_credential(name, value));
-    credentials.map(|(_, value)| Hidden::new(value.into())).collect()
+    variables.flat_map(|(name, value)| credentials_in(name, value)).map(|value| Hidden::new(value.into())).collect()
 }

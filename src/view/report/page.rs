@@ -103,14 +103,15 @@ impl Report<'_> {
             html.element("pre", &[("class", "message")], |html| {
                 html.lines_within(&self.without_home(message.map_or("", String::as_str)), self.room.most.output);
             });
-            let last = notes.map(|notes| notes.printed.last_lines(LAST_LINES)).filter(|last| !last.is_empty());
+            let last =
+                notes.map(|notes| notes.printed.last_lines(LAST_LINES, &self.mask)).filter(|last| !last.is_empty());
             if let Some(last) = last {
                 html.leaf("p", &[], "The last that it printed:");
                 html.element(
                     "pre",
                     &[("class", "printed"), ("tabindex", "0"), ("aria-label", "Last lines of the output")],
                     |html| {
-                        html.lines_within(last, self.room.most.output);
+                        html.lines_within(&last, self.room.most.output);
                     },
                 );
             }

@@ -1,4 +1,5 @@
-//! What a step printed: the beginning and the end of it, within a number of bytes.
+//! What a step printed: the beginning and the end of it, within a number of bytes. It is masked as it comes, and once more when it is handed
+//! over, as some of what is masked is only known in the end.
 
 use crate::hidden::{Mask, Masking};
 use crate::machine::Stream;
@@ -55,25 +56,41 @@ impl Printed {
         self.head.is_empty()
     }
 
-    /// Its last lines.
-    pub(super) fn last_lines(&self, most: usize) -> &str {
-        let last = if self.tail.is_empty() { &self.head } else { &self.tail };
+    /// Its last lines, without what is masked.
+    pub(super) fn last_lines(&self, most: usize, mask: &Mask) -> String {
+        let (head, tail) = self.masked(mask);
+        let last = if tail.is_empty() { head } else { tail };
         let start = last.trim_end().rmatch_indices('\n').nth(most - 1).map_or(0, |(at, _)| at + 1);
-        last[start..].trim_end()
+        last[start..].trim_end().to_owned()
     }
 
-    /// What is kept: all of it, or its beginning, how many bytes follow that are left out, and its end; within a number of bytes.
-    pub(super) fn parts(&self, most: usize) -> (&str, Option<(usize, &str)>) {
-        if self.tail.is_empty() && self.head.len() <= most {
-            return (&self.head, None);
+    /// What is kept, without what is masked: all of it, or its beginning, how many bytes follow that are left out, and its end; within a number
+    /// of bytes.
+    pub(super) fn parts(&self, most: usize, mask: &Mask) -> (String, Option<(usize, String)>) {
+        let (mut head, kept) = self.masked(mask);
+        if kept.is_empty() && head.len() <= most {
+            return (head, None);
         }
-        let head = &self.head[..floor(&self.head, most / 4)];
-        // Its last line would go on in what is left out.
-        let head = if self.cut > 0 { &head[..head.rfind('\n').map_or(head.len(), |at| at + 1)] } else { head };
-        let last = if self.tail.is_empty() { &self.head[head.len()..] } else { &self.tail };
-        let tail = &last[floor(last, last.len().saturating_sub(most * 3 / 4))..];
-        let whole = self.head.len() + self.cut + self.tail.len();
-        (head, Some((whole - head.len() - tail.len(), tail)))
+        let whole = head.len() + self.cut + kept.len();
+        let rest = head.split_off(floor(&head, most / 4));
+        if self.cut > 0 {
+            // Its last line would go on in what is left out.
+            head.truncate(head.rfind('\n').map_or(head.len(), |at| at + 1));
+        }
+        let last = if kept.is_empty() { &rest } else { &kept };
+        let tail = last[floor(last, last.len().saturating_sub(most * 3 / 4))..].to_owned();
+        let left_out = whole - head.len() - tail.len();
+        (head, Some((left_out, tail)))
+    }
+
+    /// The head and the tail without what is masked, also where one goes on in the other or in what is left out.
+    fn masked(&self, mask: &Mask) -> (String, String) {
+        if self.cut > 0 {
+            return (mask.cut_text(&self.head), mask.text(&self.tail).into_owned());
+        }
+        let mut head = mask.text(&(self.head.clone() + &self.tail)).into_owned();
+        let tail = if self.tail.is_empty() { String::new() } else { head.split_off(floor(&head, self.head.len())) };
+        (head, tail)
     }
 
     fn keep(&mut self, text: &str) {
@@ -111,9 +128,9 @@ mod tests {
     use crate::hidden::Hidden;
 
     fn shown(printed: &Printed) -> String {
-        match printed.parts(usize::MAX / 4) {
-            (head, None) => head.to_owned(),
-            (head, Some((0, tail))) => head.to_owned() + tail,
+        match printed.parts(usize::MAX / 4, &Mask::default()) {
+            (head, None) => head,
+            (head, Some((0, tail))) => head + &tail,
             (head, Some((cut, tail))) => format!("{head}[{cut}]{tail}"),
         }
     }
@@ -140,5 +157,22 @@ mod tests {
         printed.push(Stream::Stdout, b"fish\n");
         printed.end();
         assert_eq!(shown(&printed), "it is no\n•••\n");
+    }
+    #[test]
+    fn no_part_is_left_of_a_secret_that_is_known_late() {
+        let mask = Mask::of(&[Hidden::new(b"swordfish".to_vec())]);
+        for before in 0..200 {
+            for lines in [1, 40] {
+                let mut printed = Printed::new(64);
+                printed.push(Stream::Stdout, ".".repeat(before).as_bytes());
+                printed.push(Stream::Stdout, &b"swordfish\nno\n".repeat(lines));
+                printed.end();
+                for most in [8, 16, 32, 64, 1000] {
+                    let (head, tail) = printed.parts(most, &mask);
+                    let shown = head + &tail.map_or(String::new(), |(_, tail)| tail) + &printed.last_lines(3, &mask);
+                    assert!(!shown.contains("sw") && !shown.contains("sh"), "{before} {lines} {most}: {shown}");
+                }
+            }
+        }
     }
 }

@@ -222,15 +222,15 @@ impl StepPart<'_> {
         if noted.printed.is_empty() {
             html.leaf("p", &[("class", "more")], "The command printed nothing.");
         } else {
-            let (head, tail) = noted.printed.parts(self.detail.output);
+            let (head, tail) = noted.printed.parts(self.detail.output, &self.report.mask);
             html.element("pre", &[("class", "printed"), ("tabindex", "0"), ("aria-label", "Output")], |html| {
-                html.lines(head);
+                html.lines(&head);
                 if let Some((cut, tail)) = tail {
                     if cut > 0 {
                         let text = format!("\n… {} left out …\n", count(cut as u64, "byte"));
                         html.element("b", &[("class", "cut")], |html| html.lines(&text));
                     }
-                    html.lines(tail);
+                    html.lines(&tail);
                 }
             });
         }

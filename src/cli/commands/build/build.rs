@@ -14,6 +14,7 @@ use crate::cli::interrupts;
 use crate::cli::names::parse_names;
 use crate::cli::pushing::{self, Pushing};
 use crate::cli::ui::Ui;
+use crate::debugger::credentials;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::errno;
 use crate::machine::{AtMiss, Control, Error, Event, Machine, MissReason, Options};
@@ -99,6 +100,9 @@ impl Build {
         remote.into_iter().for_each(|context| machine.give_context(context));
         let mut broken: Option<io::Error> = None;
         let mut notes = Notes::default();
+        if self.report.is_wanted() {
+            notes.hide(credentials(&machine));
+        }
         let mut sink = |event: &Event| {
             if self.report.is_wanted() {
                 notes.event(event);
