@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::digests::DigestMap;
 use super::fitting::align;
 use super::session::Run;
-use super::shell::{CommandResult, End, MOST_OUTPUT};
+use super::shell::{CommandResult, End};
 
 /// A command that did something else than is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn mismatch(shown: &Run, command: &str, result: &CommandResult) -> Option<Mismat
     let (expected, status) = (shown.output(), shown.status.unwrap_or(0));
     let mut seen: Vec<String> = result.output.lines().map(str::to_owned).collect();
     let cause = match result.end {
-        _ if result.output.len() >= MOST_OUTPUT => {
+        _ if result.is_cut => {
             seen.clear();
             Cause::TooMuch
         }

@@ -36,6 +36,7 @@ mod hub;
 mod kind;
 mod leaving;
 mod page;
+mod printed;
 mod proving;
 mod question;
 mod reading;

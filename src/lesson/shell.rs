@@ -14,14 +14,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use super::printed::Printed;
 use super::terminal::{GLANCE, Terminal};
 use crate::progress::Interrupt;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, kill_process_group};
-
-/// The most of an output that is kept, in bytes: a page shows no more.
-pub(super) const MOST_OUTPUT: usize = 4 << 20;
 
 /// Waits for commands on its standard input, which is the socket; a command has another one. Ctrl-C ends the command and not the shell;
 /// `command` keeps a mistake in one from ending it.
@@ -69,6 +67,8 @@ pub(crate) enum End {
 #[derive(Debug)]
 pub(crate) struct CommandResult {
     pub(crate) output: String,
+    /// Whether it printed more than is kept.
+    pub(crate) is_cut: bool,
     pub(crate) end: End,
     /// Whether the shell ended with it.
     pub(crate) is_last: bool,
@@ -133,17 +133,17 @@ impl Shell {
         let _ = writeln!(self.requests, "{device}");
         // More is no limit.
         let deadline = Instant::now() + typing.patience.min(Duration::from_secs(u32::MAX.into()));
-        let mut output = Vec::new();
+        let mut output = Printed::default();
         let (mut pressed, mut since) = (0, 0);
         loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
             }
             if let Some(is_time) = typing.is_time_for_ctrl_c
-                && is_time(&String::from_utf8_lossy(&output[since..]), pressed)
+                && is_time(&String::from_utf8_lossy(&output.bytes[since..]), pressed)
             {
-                output.extend_from_slice(b"^C\n");
-                (pressed, since) = (pressed + 1, output.len());
+                output.add(b"^C\n");
+                (pressed, since) = (pressed + 1, output.bytes.len());
                 self.signal(Signal::INT);
             }
             if typing.interrupt.is_requested() {
@@ -152,34 +152,38 @@ impl Shell {
             }
             match self.heard.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
                 Ok(Heard::Output(bytes)) => {
-                    let room = MOST_OUTPUT.saturating_sub(output.len());
-                    output.extend_from_slice(&bytes[..room.min(bytes.len())]);
+                    output.add(&bytes);
                 }
                 Ok(Heard::End(code)) => {
-                    let text = terminal.map(Terminal::finish).unwrap_or_default() + &String::from_utf8_lossy(&output);
-                    return Ok(self.result(&text, End::Exit(code), false));
+                    let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
+                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
+                    let text = shown + &String::from_utf8_lossy(&output.bytes);
+                    return Ok(self.result(&text, is_cut, End::Exit(code), false));
                 }
                 Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.signal(Signal::KILL);
                     self.child.wait()?;
-                    return Ok(self.result(&String::from_utf8_lossy(&output), End::TimedOut(typing.patience), true));
+                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
+                    let end = End::TimedOut(typing.patience);
+                    return Ok(self.result(&String::from_utf8_lossy(&output.bytes), is_cut, end, true));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     // One that has closed its streams is of no use.
                     self.signal(Signal::KILL);
                     let status = self.child.wait()?;
                     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-                    return Ok(self.result(&String::from_utf8_lossy(&output), End::Exit(code), true));
+                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
+                    return Ok(self.result(&String::from_utf8_lossy(&output.bytes), is_cut, End::Exit(code), true));
                 }
             }
         }
     }
 
-    fn result(&self, printed: &str, end: End, is_last: bool) -> CommandResult {
+    fn result(&self, printed: &str, is_cut: bool, end: End, is_last: bool) -> CommandResult {
         // A mistake in a command is one in its file, of which the page knows nothing.
         let file = format!("{}: ", self.control.join("command").display());
-        CommandResult { output: printed.replace("\r\n", "\n").replace(&file, ""), end, is_last }
+        CommandResult { output: printed.replace("\r\n", "\n").replace(&file, ""), is_cut, end, is_last }
     }
 
     /// The names of the processes that its commands have left, as far as they are still in its group.

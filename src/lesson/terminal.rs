@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use super::printed::Printed;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -29,7 +30,7 @@ pub(super) struct Terminal {
     /// The device that a command opens.
     pub(super) device: PathBuf,
     output: Receiver<Vec<u8>>,
-    printed: Vec<u8>,
+    pub(super) printed: Printed,
     /// How much of it there was when the last line was typed.
     answered: usize,
     input: Vec<String>,
@@ -56,18 +57,18 @@ impl Terminal {
             }
         });
         let input = input.lines().rev().map(|line| format!("{line}\r")).collect();
-        Ok(Terminal { master, device, output, printed: Vec::new(), answered: 0, input })
+        Ok(Terminal { master, device, output, printed: Printed::default(), answered: 0, input })
     }
 
     /// Takes what was printed, and types the next line where a prompt waits for it.
     pub(super) fn attend(&mut self) -> io::Result<()> {
         while let Ok(bytes) = self.output.try_recv() {
-            self.printed.extend(bytes);
+            self.printed.add(&bytes);
         }
         if !self.is_at_prompt() {
             return Ok(());
         }
-        self.answered = self.printed.len();
+        self.answered = self.printed.bytes.len();
         match self.input.pop() {
             Some(line) => self.master.write_all(line.as_bytes()),
             None => self.master.write_all(CTRL_D),
@@ -75,17 +76,17 @@ impl Terminal {
     }
 
     fn is_at_prompt(&self) -> bool {
-        let text = plain(self.printed.get(self.answered..).unwrap_or_default());
+        let text = plain(self.printed.bytes.get(self.answered..).unwrap_or_default());
         let last = text.rsplit('\n').next().unwrap_or_default();
         last.len() > 1 && PROMPTS.iter().any(|prompt| last.ends_with(prompt))
     }
 
     /// All that was printed, when the command has ended.
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn finish(&mut self) -> String {
         while let Ok(bytes) = self.output.recv_timeout(GLANCE) {
-            self.printed.extend(bytes);
+            self.printed.add(&bytes);
         }
-        plain(&self.printed)
+        plain(&self.printed.bytes)
     }
 }
 
