@@ -8,9 +8,12 @@ pub(crate) fn changed(before: &str, change: &[String]) -> Option<String> {
     Some(format!("{}{new}{}", &before[..at], &before[at + old.len()..]))
 }
 
-/// Whether a text is as a change leaves one: it does not fit, and what it brings is there.
+/// Whether a text is as a change leaves one: it does not fit, and what it brings is there. Where it only takes lines away, what it leaves was
+/// there before as well: then what it takes is not.
 pub(crate) fn is_changed(text: &str, change: &[String]) -> bool {
-    changed(text, change).is_none() && !places(text, &side(change, '+')).is_empty()
+    let (old, new) = (side(change, '-'), side(change, '+'));
+    let has = |text: &str, lines: &str| !places(text, lines).is_empty();
+    changed(text, change).is_none() && has(text, &new) && !(has(&old, &new) && has(text, &old))
 }
 
 /// The lines of a change with this sign, and those around them.
@@ -45,6 +48,9 @@ mod tests {
     fn a_change_that_was_made_is_told_from_one_that_does_not_fit() {
         assert!(is_changed("c\nb\n", &lines("-a|+c")) && is_changed("b\n", &lines("-a")));
         assert!(is_changed("a\nc\nb\n", &lines(" a|+c| b")));
+        assert!(!is_changed("a\nb\n", &lines("-a")) && !is_changed("a\nb\na\n", &lines("-a")), "taken away");
+        assert!(!is_changed("a\nb\na\nb\n", &lines("-a| b")) && is_changed("b\n", &lines("-a| b")));
+        assert!(is_changed("c\n", &lines("+c")) && !is_changed("b\n", &lines("+c")));
         assert!(!is_changed("a\nb\n", &lines("-a|+c")) && !is_changed("x\n", &lines("-a|+c")));
     }
 }
