@@ -1,19 +1,23 @@
 //! What is kept of each pack of which lessons were begun.
 //!
 //! ```text
-//! learning/pack-1a2b3c4d/course.json    {"name": "first", "commits": ["5f0e…"]}
+//! learning/pack-1a2b3c4d5e6f7a8b/course.json    {"name": "first", "commits": ["5f0e…"]}
 //! ```
 //!
 //! The name is that of the learners' folder below `~/layerlab-lessons`. It is the pack's own, with the end of its key behind it where a lesson
 //! of this program or another pack has it already: two courses never share a folder. The commits are those whose files are kept, the one
-//! that was agreed to last first. A record that is lost or damaged only means another name, and files that stay.
+//! that was agreed to last first. A record that is lost or damaged only means another name, and files that stay: as long as one can't be read,
+//! nothing is removed, since it may be of any commit.
 
 use std::collections::BTreeSet;
+use std::fs::DirEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::is_built_in;
+use super::commit::{Commit, plain_name};
 use super::error::Error;
 use super::packs::{Pack, Packs};
 use crate::document::{self, Links};
@@ -24,8 +28,10 @@ use crate::store::{atomic_write, create_private_folder};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Course {
+    #[serde(deserialize_with = "plain_name")]
     name: String,
-    commits: Vec<String>,
+    #[serde(deserialize_with = "Commit::list")]
+    commits: Vec<Commit>,
 }
 
 /// The records of all packs of a home.
@@ -48,11 +54,11 @@ impl Courses {
     /// What the file system says.
     pub(crate) fn name(&self, pack: &Pack) -> Result<String, Error> {
         let key = pack.key();
-        let course = self.read(&key);
+        let course = self.read(&key).unwrap_or_default();
         if !course.name.is_empty() {
             return Ok(course.name);
         }
-        let taken: BTreeSet<String> = self.others(&key).into_iter().map(|other| other.name).collect();
+        let taken: BTreeSet<String> = self.others(&key).into_iter().flatten().map(|other| other.name).collect();
         let own = pack.name().into_owned();
         let suffixed = (4..=8).map(|length| format!("{own}-{}", &key[key.len() - length..]));
         let mut names = std::iter::once(own.clone()).chain(suffixed);
@@ -69,32 +75,52 @@ impl Courses {
     pub(crate) fn move_to(&self, pack: &Pack, packs: &Packs, temporary: &Path) -> Result<(), Error> {
         let Some(origin) = &pack.origin else { return Ok(()) };
         let key = pack.key();
-        let mut course = self.read(&key);
+        let mut course = self.read(&key).unwrap_or_default();
         if course.commits.as_slice() == std::slice::from_ref(&origin.commit) {
             return Ok(());
         }
-        let used: BTreeSet<String> = self.others(&key).into_iter().flat_map(|other| other.commits).collect();
+        let others: Option<Vec<Course>> = self.others(&key).into_iter().collect();
+        let used: Option<BTreeSet<Commit>> =
+            others.map(|others| others.into_iter().flat_map(|other| other.commits).collect());
         course.commits.retain(|commit| *commit != origin.commit);
         let earlier = std::mem::take(&mut course.commits);
         course.commits.push(origin.commit.clone());
         for commit in earlier {
-            if !used.contains(&commit) && !packs.remove(&commit, temporary)? {
-                // Somebody learns with it: it goes at the next change.
+            let is_gone = match &used {
+                // That of another course stays, and is in its record.
+                Some(used) => used.contains(&commit) || packs.remove(&commit, temporary)?,
+                None => false,
+            };
+            if !is_gone {
+                // Somebody learns with it, or nobody knows: it goes at the next change.
                 course.commits.push(commit);
             }
         }
         self.write(&key, &course)
     }
 
-    fn others(&self, key: &str) -> Vec<Course> {
-        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter(|name| name.starts_with("pack-") && name != key).map(|name| self.read(&name)).collect()
+    /// The records of all other packs; `None` for each that can't be read.
+    fn others(&self, key: &str) -> Vec<Option<Course>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+            Err(_) => return vec![None],
+        };
+        let other = |entry: io::Result<DirEntry>| {
+            let Ok(entry) = entry else { return Some(None) };
+            let name = entry.file_name().into_string().ok().filter(|name| name.starts_with("pack-") && name != key)?;
+            Some(self.read(&name))
+        };
+        entries.filter_map(other).collect()
     }
 
-    fn read(&self, key: &str) -> Course {
-        let bytes = document::read(&self.path(key), self.bound, Links::Refuse);
-        bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    /// The record of a pack, which is empty where there is none; `None`: it can't be read.
+    fn read(&self, key: &str) -> Option<Course> {
+        match document::read(&self.path(key), self.bound, Links::Refuse) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(error) if error.is_not_found() => Some(Course::default()),
+            Err(_) => None,
+        }
     }
 
     fn write(&self, key: &str, course: &Course) -> Result<(), Error> {
@@ -120,10 +146,48 @@ mod tests {
         Courses::of(home, Limits::default().bound(&Limit::bytes("test", "TEST", 1000)))
     }
 
-    fn pack(repository: &str, commit: &str) -> Pack {
-        let (repository, folder, commit) = (repository.to_owned(), "first".to_owned(), commit.to_owned());
+    /// The id of a commit, by its first digit.
+    fn commit(digit: &str) -> Commit {
+        Commit::try_from(digit.repeat(40)).unwrap()
+    }
+
+    fn pack(repository: &str, digit: &str) -> Pack {
+        let (repository, folder, commit) = (repository.to_owned(), "first".to_owned(), commit(digit));
         let address = repository.clone();
         Pack { folder: PathBuf::new(), origin: Some(Origin { repository, folder, commit }), address }
+    }
+
+    /// A home with the courses of two repositories, `a` and `b`.
+    struct Home {
+        folder: tempfile::TempDir,
+        courses: Courses,
+        packs: Packs,
+    }
+
+    impl Home {
+        fn new() -> Home {
+            let folder = tempfile::tempdir().unwrap();
+            let (courses, packs) = (courses(folder.path()), Packs::open(folder.path()).unwrap());
+            Home { folder, courses, packs }
+        }
+
+        fn path(&self, digit: &str) -> PathBuf {
+            self.folder.path().join("learning/packs").join(commit(digit).as_str())
+        }
+
+        fn begin(&self, repository: &str, digit: &str) {
+            std::fs::create_dir_all(self.path(digit)).unwrap();
+            self.packs.agree(&commit(digit)).unwrap();
+            self.courses.move_to(&pack(repository, digit), &self.packs, self.folder.path()).unwrap();
+        }
+
+        fn are_there(&self) -> [bool; 3] {
+            ["1", "2", "3"].map(|digit| self.path(digit).exists())
+        }
+
+        fn write_record(&self, repository: &str, text: &str) {
+            std::fs::write(self.courses.path(&pack(repository, "1").key()), text).unwrap();
+        }
     }
 
     #[test]
@@ -141,25 +205,47 @@ mod tests {
 
     #[test]
     fn the_files_of_an_earlier_commit_go_when_nothing_is_of_them() {
-        let home = tempfile::tempdir().unwrap();
-        let courses = courses(home.path());
-        let packs = Packs::open(home.path()).unwrap();
-        let folder = home.path().join("learning/packs");
-        let begin = |repository, commit: &str| {
-            std::fs::create_dir_all(folder.join(commit)).unwrap();
-            packs.agree(commit).unwrap();
-            courses.move_to(&pack(repository, commit), &packs, home.path()).unwrap();
-        };
-        let are_there = || ["1", "2", "3"].map(|commit| folder.join(commit).exists());
-        begin("https://a/x.git", "1");
-        begin("https://b/x.git", "1");
-        begin("https://a/x.git", "2");
-        assert_eq!(are_there(), [true, true, false], "another course is of it");
-        let in_use = packs.hold("1").unwrap();
-        begin("https://b/x.git", "2");
-        assert_eq!(are_there(), [true, true, false], "somebody learns with it");
+        let home = Home::new();
+        home.begin("a", "1");
+        home.begin("b", "1");
+        home.begin("a", "2");
+        assert_eq!(home.are_there(), [true, true, false], "another course is of it");
+        let in_use = home.packs.hold(&commit("1")).unwrap();
+        home.begin("b", "2");
+        assert_eq!(home.are_there(), [true, true, false], "somebody learns with it");
         drop(in_use);
-        begin("https://b/x.git", "3");
-        assert_eq!(are_there(), [false, true, true]);
+        home.begin("b", "3");
+        assert_eq!(home.are_there(), [false, true, true]);
+        assert!(home.packs.hold(&commit("1")).is_err(), "it is gone");
+    }
+
+    #[test]
+    fn nothing_goes_as_long_as_a_record_cannot_be_read() {
+        let home = Home::new();
+        home.begin("a", "1");
+        home.begin("b", "1");
+        home.write_record("b", "{");
+        home.begin("a", "2");
+        assert_eq!(home.are_there(), [true, true, false]);
+        home.write_record("b", "{}");
+        home.begin("a", "3");
+        assert_eq!(home.are_there(), [false, false, true], "what stayed goes later");
+    }
+
+    #[test]
+    fn no_path_in_a_record_is_removed_or_worked_in() {
+        let home = Home::new();
+        let precious = tempfile::tempdir().unwrap();
+        home.begin("a", "1");
+        std::fs::create_dir(home.folder.path().join("learning/packs/documents")).unwrap();
+        let paths = [precious.path().display().to_string(), "../../..".to_owned(), "documents".to_owned()];
+        home.write_record("a", &serde_json::json!({"name": "../..", "commits": paths}).to_string());
+        assert_eq!(home.courses.name(&pack("a", "1")).unwrap(), "first");
+        home.begin("a", "2");
+        assert!(precious.path().exists() && home.folder.path().join("learning/packs/documents").exists());
+        for name in ["..", ".", "/", "/x", "x/", "x/y", ""] {
+            home.write_record("a", &serde_json::json!({"name": name}).to_string());
+            assert_eq!(home.courses.name(&pack("a", "1")).unwrap(), "first", "{name}");
+        }
     }
 }

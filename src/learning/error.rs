@@ -32,6 +32,8 @@ pub(crate) enum Error {
     Damaged { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is not empty", .0.display())]
     NotEmpty(PathBuf),
+    #[error("`{}` is a symbolic link, and may lead out of the lesson's folder", .0.display())]
+    Link(PathBuf),
     #[error("the lesson `{0}` is open in another terminal")]
     Busy(String),
 }
@@ -60,6 +62,7 @@ impl Explained for Error {
             Error::Damaged { .. } => {
                 Some("remove the file: the lesson begins anew, with your files as they are".to_owned())
             }
+            Error::Link(_) => Some("make it a folder".to_owned()),
             Error::Busy(_) => Some("go on there, or `quit` it first".to_owned()),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! catalogue.rs  the lessons: those in this program, and those of a folder
-//! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each
+//! packs.rs      lessons of others: where they come from, and whether their commands may be run; courses.rs: what is kept of each;
+//!               commit.rs: the names in that
 //! walk.rs       a lesson → its stops (stop.rs): a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
@@ -14,6 +15,7 @@
 //! What a page may hold, and how its commands are compared, is said in [`crate::lesson`]. Begin with `walk.rs`.
 
 mod catalogue;
+mod commit;
 mod console;
 mod courses;
 mod error;
@@ -32,6 +34,7 @@ mod watch;
 mod workspace;
 
 pub(crate) use catalogue::{Catalogue, Lesson};
+pub(crate) use commit::Commit;
 pub(crate) use console::{Console, Seen, Stage};
 pub(crate) use error::Error;
 pub(crate) use packs::{InUse, Origin, Pack, Packs};

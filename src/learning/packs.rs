@@ -19,12 +19,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::commit::{Commit, folder_below};
 use super::error::Error;
 use crate::layer;
 use crate::oci::Digest;
 use crate::shown::is_harmful;
 use crate::store::{Store, atomic_write, create_private_folder, write};
 use crate::tree::{Kind, Tree, TreePath};
+
+/// The folder of the packs.
+const PACKS: &str = "packs";
 
 /// Lessons that are not those of this program.
 #[derive(Clone, Debug)]
@@ -43,8 +47,9 @@ pub(crate) struct Origin {
     /// The address of the repository, without a password.
     pub(crate) repository: String,
     /// The folder in it, without a `/` at its front or end. Empty: all of it.
+    #[serde(deserialize_with = "folder_below")]
     pub(crate) folder: String,
-    pub(crate) commit: String,
+    pub(crate) commit: Commit,
 }
 
 /// The packs of a home that come from repositories.
@@ -67,7 +72,7 @@ impl Pack {
             None => Digest::of(self.folder.as_os_str().as_encoded_bytes()),
             Some(origin) => Digest::of(format!("{}#:{}", origin.repository, origin.folder).as_bytes()),
         };
-        format!("pack-{:.8}", digest.hex())
+        format!("pack-{:.16}", digest.hex())
     }
 
     /// What it is called: as its folder, or as the repository.
@@ -89,6 +94,12 @@ impl Pack {
 }
 
 impl Origin {
+    /// Where it lies in the folder in which a home keeps what it knows of lessons.
+    pub(super) fn place(&self, learning: &Path) -> PathBuf {
+        let commit = learning.join(PACKS).join(self.commit.as_str());
+        if self.folder.is_empty() { commit } else { commit.join(&self.folder) }
+    }
+
     /// What the folder of its learners is called: as the folder, or as the repository.
     fn name(&self) -> &str {
         let path = if self.folder.is_empty() { &self.repository } else { &self.folder };
@@ -105,8 +116,9 @@ impl Packs {
     /// # Errors
     /// What the file system says.
     pub(crate) fn open(home: &Path) -> Result<Packs, Error> {
-        let folder = home.join("learning/packs");
-        create_private_folder(&home.join("learning"))?;
+        let learning = home.join("learning");
+        let folder = learning.join(PACKS);
+        create_private_folder(&learning)?;
         create_private_folder(&folder)?;
         Ok(Packs { folder })
     }
@@ -116,8 +128,8 @@ impl Packs {
     ///
     /// # Errors
     /// A name that can't be shown; what the file system says.
-    pub(crate) fn keep(&self, store: &Store, commit: &str, files: &Tree) -> Result<(PathBuf, Vec<String>), Error> {
-        let folder = self.folder.join(commit);
+    pub(crate) fn keep(&self, store: &Store, commit: &Commit, files: &Tree) -> Result<(PathBuf, Vec<String>), Error> {
+        let folder = self.folder.join(commit.as_str());
         if folder.is_dir() {
             return Ok((folder, Vec::new()));
         }
@@ -136,7 +148,7 @@ impl Packs {
     }
 
     /// Whether the user has agreed that the commands of a commit are run.
-    pub(crate) fn is_agreed(&self, commit: &str) -> bool {
+    pub(crate) fn is_agreed(&self, commit: &Commit) -> bool {
         self.agreement(commit).is_file()
     }
 
@@ -144,18 +156,21 @@ impl Packs {
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn agree(&self, commit: &str) -> Result<(), Error> {
+    pub(crate) fn agree(&self, commit: &Commit) -> Result<(), Error> {
         Ok(atomic_write(&self.agreement(commit), b"")?)
     }
 
     /// Keeps the files of a commit, to which the user has agreed, from being removed.
     ///
     /// # Errors
-    /// What the file system says.
-    pub(crate) fn hold(&self, commit: &str) -> Result<InUse, Error> {
+    /// They are gone by now; what the file system says.
+    pub(crate) fn hold(&self, commit: &Commit) -> Result<InUse, Error> {
         let path = self.agreement(commit);
         let lock = File::open(&path).map_err(Error::io("open", &path))?;
         lock.lock_shared().map_err(Error::io("lock", &path))?;
+        // Who removed them may have had the lock until now.
+        let folder = self.folder.join(commit.as_str());
+        folder.metadata().map_err(Error::io("find", &folder))?;
         Ok(InUse { _lock: lock })
     }
 
@@ -163,13 +178,16 @@ impl Packs {
     ///
     /// # Errors
     /// What the file system says.
-    pub(super) fn remove(&self, commit: &str, temporary: &Path) -> Result<bool, Error> {
-        if let Ok(agreement) = File::open(self.agreement(commit))
-            && agreement.try_lock().is_err()
-        {
-            return Ok(false);
-        }
-        let folder = self.folder.join(commit);
+    pub(super) fn remove(&self, commit: &Commit, temporary: &Path) -> Result<bool, Error> {
+        let path = self.agreement(commit);
+        // Until the files are gone.
+        let _lock = match File::open(&path) {
+            Ok(agreement) if agreement.try_lock().is_err() => return Ok(false),
+            Ok(agreement) => Some(agreement),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io("open", &path)(error)),
+        };
+        let folder = self.folder.join(commit.as_str());
         if folder.is_dir() {
             // Under another name first: what has this one is whole.
             let aside = write::temporary_folder(temporary)?;
@@ -179,13 +197,13 @@ impl Packs {
         Ok(true)
     }
 
-    fn agreement(&self, commit: &str) -> PathBuf {
+    fn agreement(&self, commit: &Commit) -> PathBuf {
         self.folder.join(format!("{commit}.agreed"))
     }
 }
 
 /// Writes the regular files and folders of a tree below a folder; gives the names of all else.
-fn write_files(store: &Store, commit: &str, files: &Tree, folder: &Path) -> Result<Vec<String>, Error> {
+fn write_files(store: &Store, commit: &Commit, files: &Tree, folder: &Path) -> Result<Vec<String>, Error> {
     let mut left_out = Vec::new();
     for (path, node) in files.walk(&TreePath::root()) {
         if path.is_root() {
@@ -197,7 +215,7 @@ fn write_files(store: &Store, commit: &str, files: &Tree, folder: &Path) -> Resu
             .is_ok_and(|name| !name.chars().any(|one| ['\n', '\t'].contains(&one) || is_harmful(one)));
         if !is_shown || path.components().any(|part| matches!(part, b".." | b"." | b"")) {
             let path = String::from_utf8_lossy(name).into_owned();
-            return Err(Error::NoName { commit: commit.to_owned(), path });
+            return Err(Error::NoName { commit: commit.to_string(), path });
         }
         let place = folder.join(OsStr::from_bytes(name));
         match &node.kind {
@@ -225,8 +243,8 @@ mod tests {
     #[test]
     fn the_folder_of_learners_has_a_plain_name() {
         let name = |repository: &str, folder: &str| {
-            let origin =
-                Origin { repository: repository.to_owned(), folder: folder.to_owned(), commit: "1".to_owned() };
+            let commit = Commit::try_from("1".repeat(40)).unwrap();
+            let origin = Origin { repository: repository.to_owned(), folder: folder.to_owned(), commit };
             origin.name().to_owned()
         };
         assert_eq!(name("https://host/team/course.git", ""), "course");

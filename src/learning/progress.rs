@@ -3,7 +3,7 @@
 //! ```text
 //! learning/last.json                   {"lesson": "04-cache"}
 //! learning/04-cache/progress.json      {"at": "run docker build .", "passed": [...], "answers": {...}, ...}
-//! learning/pack-1a2b3c4d/01-first/…    the lessons of a pack: of a folder by its path, of a repository by its address and folder
+//! learning/pack-1a2b3c4d5e6f7a8b/…      the lessons of a pack: of a folder by its path, of a repository by its address and folder
 //! ```
 //!
 //! Stops are known by what they say. So a lesson may get new ones, or lose some: what is known of a stop that is gone does no harm, and
@@ -125,6 +125,11 @@ impl Records {
         last.pack().map(|pack| pack.key()) == self.pack.as_ref().map(Pack::key)
     }
 
+    /// The bounds in force.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// What is kept of packs.
     pub(crate) fn courses(&self) -> &Courses {
         &self.courses
@@ -170,7 +175,12 @@ impl Records {
     /// # Errors
     /// As [`Records::progress`].
     pub(crate) fn last(&self) -> Result<Option<Last>, Error> {
-        self.read(&self.folder.join("last.json"))
+        let last: Option<Last> = self.read(&self.folder.join("last.json"))?;
+        // What was agreed to is a commit: its files are where they were put, whatever the record says.
+        Ok(last.map(|last| match &last.origin {
+            Some(origin) => Last { pack: Some(origin.place(&self.folder)), ..last },
+            None => last,
+        }))
     }
 
     /// This lesson is the last now.
@@ -264,6 +274,25 @@ mod tests {
         assert_eq!((progress.place(&before), progress.done(&before)), (2, (2, 3)));
         let after = walk("```console\n$ a\n$ new\n$ b\n```\n");
         assert_eq!((progress.place(&after), progress.done(&after)), (1, (2, 3)));
+    }
+
+    #[test]
+    fn what_is_gone_on_with_is_what_was_agreed_to() {
+        let home = tempfile::tempdir().unwrap();
+        let records = Records::open(home.path(), None, &Limits::default()).unwrap();
+        let commit = "a".repeat(40);
+        let read = |folder: &str, commit: &str| {
+            let origin = serde_json::json!({"repository": "r", "folder": folder, "commit": commit});
+            let last = serde_json::json!({"lesson": "01-a", "pack": "/tmp/other", "origin": origin});
+            std::fs::write(home.path().join("learning/last.json"), last.to_string()).unwrap();
+            records.last().map(|last| last.and_then(|last| last.pack()).map(|pack| pack.folder))
+        };
+        let kept = home.path().join("learning/packs").join(&commit);
+        assert_eq!(read("", &commit).unwrap(), Some(kept.clone()));
+        assert_eq!(read("packs/first", &commit).unwrap(), Some(kept.join("packs/first")));
+        for (folder, commit) in [("../x", commit.as_str()), ("/tmp", &commit), ("", "../.."), ("", "")] {
+            assert!(matches!(read(folder, commit), Err(Error::Damaged { .. })), "{folder} {commit}");
+        }
     }
 
     #[test]

@@ -19,7 +19,9 @@ use super::catalogue::Lesson;
 use super::error::Error;
 use super::left::Left;
 use super::leftovers;
-use crate::lesson::{DigestMap, FileName, Mismatch, Room, Task, Typing, changed, first_mismatch, is_changed};
+use crate::document::{self, Links};
+use crate::lesson::{DigestMap, FileName, Mismatch, PAGE, Room, Task, Typing, changed, first_mismatch, is_changed};
+use crate::limits::{Bound, Limits};
 use crate::progress::Interrupt;
 use crate::store::create_private_folder;
 
@@ -58,6 +60,8 @@ pub(crate) struct Workspace {
     /// Links of the lesson that are not in the folder, since they lead out of it.
     pub(crate) left_out: Vec<PathBuf>,
     lock: LessonLock,
+    /// How large a file may be that is compared with one of the page.
+    bound: Bound,
 }
 
 impl Workspace {
@@ -70,12 +74,13 @@ impl Workspace {
         lesson: &Lesson,
         work: &Path,
         is_new: bool,
+        limits: &Limits,
     ) -> Result<(Workspace, Option<PathBuf>), Error> {
         let aside = if is_new { put_aside(lesson, work)? } else { None };
         // One that was never opened to the end may be there, without its files.
         let is_bare = is_new || !work.exists();
         let (room, left_out) = furnished(&lock.root, work, lesson, is_bare)?;
-        Ok((Workspace { room, lock, left_out }, aside))
+        Ok((Workspace { room, lock, left_out, bound: limits.bound(&PAGE) }, aside))
     }
 
     /// The folder where the learner works.
@@ -108,33 +113,39 @@ impl Workspace {
 
     /// Whether a file has a text.
     pub(crate) fn has(&self, file: &FileName, text: &str) -> bool {
-        std::fs::read_to_string(self.work().join(file.path())).is_ok_and(|found| found == text)
+        self.text(file.path()).is_some_and(|found| found == text)
+    }
+
+    /// The text of a file, if it is one that a page could show.
+    pub(crate) fn text(&self, file: &Path) -> Option<String> {
+        let bytes = document::read(&self.work().join(file), self.bound, Links::Follow).ok()?;
+        String::from_utf8(bytes).ok()
     }
 
     /// The text of a file after a change. `None`: the change does not fit it.
     pub(crate) fn changed(&self, file: &Path, change: &[String]) -> Option<String> {
-        let before = std::fs::read_to_string(self.work().join(file)).ok()?;
-        changed(&before, change)
+        changed(&self.text(file)?, change)
     }
 
     /// Whether a file is as a change leaves it.
     pub(crate) fn is_changed(&self, file: &Path, change: &[String]) -> bool {
-        std::fs::read_to_string(self.work().join(file)).is_ok_and(|text| is_changed(&text, change))
+        self.text(file).is_some_and(|text| is_changed(&text, change))
     }
 
     /// Writes a file of the lesson. Where it is a whole one, another text that the learner had there is put beside the folder; gives where.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Something else than a file stands there, or a link on the way; what the file system says.
     pub(crate) fn write(&self, file: &FileName, text: &str, is_whole: bool) -> Result<Option<PathBuf>, Error> {
         let path = self.work().join(file.path());
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        }
+        make_folders(self.work(), file.path().parent().unwrap_or(Path::new("")))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let kept = if is_whole && path.exists() {
+            let (mut before, metadata) = document::open(&path, Links::Follow)?;
             let aside = free(&self.work().with_file_name(format!("{}-{name}-before", self.name())));
-            std::fs::copy(&path, &aside).map_err(Error::io("copy", &path))?;
+            let mut copy = File::create_new(&aside).map_err(Error::io("make", &aside))?;
+            io::copy(&mut before, &mut copy).map_err(Error::io("copy", &path))?;
+            copy.set_permissions(metadata.permissions()).map_err(Error::io("change the mode of", &aside))?;
             Some(aside)
         } else {
             None
@@ -197,6 +208,20 @@ impl Workspace {
     fn name(&self) -> String {
         self.work().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// Makes the folders of a path below another folder, and follows no link there: nothing outside of it changes.
+fn make_folders(work: &Path, below: &Path) -> Result<(), Error> {
+    let mut folder = work.to_owned();
+    for part in below.components() {
+        folder.push(part);
+        match folder.symlink_metadata() {
+            Ok(found) if found.is_symlink() => return Err(Error::Link(folder)),
+            Ok(_) => {}
+            Err(_) => std::fs::create_dir(&folder).map_err(Error::io("make", &folder))?,
+        }
+    }
+    Ok(())
 }
 
 /// The room of a lesson, with its files where they are missing; and what of them was left out.

@@ -4,6 +4,13 @@
 
 use std::collections::BTreeMap;
 
+/// The fewest digits of a digest, which are enough where `sha256:` is before them.
+const LEAST: usize = 4;
+
+fn is_digit(letter: char) -> bool {
+    letter.is_ascii_digit() || ('a'..='f').contains(&letter)
+}
+
 /// Cuts a text into runs of hexadecimal digits and what is between them; `true` for a run that is a digest or an id: twelve
 /// digits or more, or at least four after `sha256:`.
 pub(super) fn parts(text: &str) -> Vec<(&str, bool)> {
@@ -11,11 +18,10 @@ pub(super) fn parts(text: &str) -> Vec<(&str, bool)> {
     let mut rest = text;
     let mut after_name = false;
     while !rest.is_empty() {
-        let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
         let starts_with_digit = rest.starts_with(is_digit);
         let end = rest.find(|letter| is_digit(letter) != starts_with_digit).unwrap_or(rest.len());
         let (part, after) = rest.split_at(end);
-        parts.push((part, starts_with_digit && (end >= 12 || (after_name && end >= 4))));
+        parts.push((part, starts_with_digit && (end >= 12 || (after_name && end >= LEAST))));
         after_name = part == ":" && text[..text.len() - after.len()].ends_with("sha256:");
         rest = after;
     }
@@ -53,7 +59,17 @@ fn known_by(digest: &str) -> Option<&str> {
 
 /// What the digests that a page shows were when its commands ran.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(from = "BTreeMap<String, String>")]
 pub(crate) struct DigestMap(BTreeMap<String, String>);
+
+impl From<BTreeMap<String, String>> for DigestMap {
+    /// Takes what a record says, without what are no digests: they become part of commands.
+    fn from(mut pairs: BTreeMap<String, String>) -> DigestMap {
+        let is_digest = |text: &str| text.len() >= LEAST && text.chars().all(is_digit);
+        pairs.retain(|shown, printed| is_digest(shown) && is_digest(printed));
+        DigestMap(pairs)
+    }
+}
 
 impl DigestMap {
     /// Notes the digests of a line that is shown, and of the one that was printed in its place.
@@ -135,6 +151,13 @@ mod tests {
         assert_eq!(map.as_printed("cat decade sha256:5f0e"), "cat decade sha256:6666");
         assert_eq!(map.as_shown("id 111122223333"), "id 684c9edb1c1d");
         assert_eq!(replaced("→ state 684c9edb1c1d …", "→ state 111122223333 now"), "→ state 111122223333 …");
+    }
+
+    #[test]
+    fn only_digests_of_a_record_become_part_of_commands() {
+        let map: DigestMap =
+            serde_json::from_str(r#"{"684c9edb1c1d": "$(rm -rf ~/*)", "684c9edb1c1e": "111122223333"}"#).unwrap();
+        assert_eq!(map.as_printed("cat 684c9edb1c1d 684c9edb1c1e"), "cat 684c9edb1c1d 111122223333");
     }
 
     #[test]

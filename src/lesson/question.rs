@@ -55,6 +55,11 @@ impl Question {
         Ok(Question { text: question, answers })
     }
 
+    /// The answer with a number, from 1.
+    pub(crate) fn answer(&self, number: usize) -> Option<&Answer> {
+        self.answers.get(number.checked_sub(1)?)
+    }
+
     /// The number of the right answer, from 1.
     pub(crate) fn right(&self) -> usize {
         self.answers.iter().position(|answer| answer.is_right).map_or(0, |place| place + 1)
@@ -91,6 +96,7 @@ mod tests {
             explanation: explanation.to_owned(),
         };
         let answers = vec![answer("1", false, "Too\nfew."), answer("2", true, "Both.")];
+        assert_eq!([0, 2, 3, usize::MAX].map(|number| question.answer(number)), [None, answers.get(1), None, None]);
         assert_eq!(question, Question { text: "What?".to_owned(), answers });
     }
 

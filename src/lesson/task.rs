@@ -67,6 +67,12 @@ impl Task {
         }
         Ok(Task { description, checks, hints, solution: text_of(after[1..].iter()), solution_line })
     }
+
+    /// The hint after so many that were seen, with its number from 1; the last one again, where all were.
+    pub(crate) fn hint_after(&self, seen: usize) -> Option<(usize, &str)> {
+        let number = seen.saturating_add(1).min(self.hints.len());
+        Some((number, self.hints.get(number.checked_sub(1)?)?))
+    }
 }
 
 /// The text of some lines, where blank ones between them are one.
@@ -99,6 +105,8 @@ mod tests {
         assert_eq!(task.description, "Do *it*:\n```text\nlike this\n```\n\nThen rest.");
         assert_eq!(task.checks.iter().map(|run| run.command.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!(task.hints, ["h", "i"]);
+        let after = |seen| task.hint_after(seen).unwrap();
+        assert_eq!([after(0), after(1), after(2), after(usize::MAX)], [(1, "h"), (2, "i"), (2, "i"), (2, "i")]);
         assert_eq!(task.solution, "```sh\n$ b\n```");
     }
 

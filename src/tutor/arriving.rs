@@ -180,7 +180,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
     }
     let right = &question.answers[question.right() - 1];
     let answered = tutor.progress.look(|progress| progress.answers.get(asked).copied());
-    let chosen = answered.and_then(|number| question.answers.get(number - 1));
+    let chosen = answered.and_then(|number| question.answer(number));
     let (palette, columns) = (tutor.palette, tutor.columns());
     let (role, mark, text) = match chosen {
         Some(chosen) if chosen.is_right => (Role::Good, "✓", format!("As you said: {}", chosen.text)),

@@ -185,7 +185,7 @@ pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line, typed: &str) -> Res
         let workspace = tutor.workspace();
         let text = workspace.changed(file.as_ref(), change);
         // One that does not fit was made already.
-        let text = text.or_else(|| std::fs::read_to_string(workspace.work().join(file)).ok());
+        let text = text.or_else(|| workspace.text(file.as_ref()));
         // Where there is none, the editor opens for the learner.
         if let Some(text) = text {
             workspace.room.prepare_editor(&text).map_err(Error::Console)?;
@@ -299,7 +299,16 @@ pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
         tutor.say(Role::Bad, "✗", &said)?;
         return Ok(false);
     };
-    let kept = tutor.workspace().write(&edit.file, &text, !edit.is_change)?;
+    let written = tutor.workspace().write(&edit.file, &text, !edit.is_change);
+    let kept = match written {
+        Ok(kept) => kept,
+        // What stands there is the learner's, who can move it.
+        Err(error) => {
+            let said = format!("{error}. Enter tries again, `next` goes on.");
+            tutor.say(Role::Bad, "✗", &said)?;
+            return Ok(false);
+        }
+    };
     let name = crate::shown::line(&edit.file.path().display().to_string()).into_owned();
     let kept = kept.map(|path| format!(" What you had there is kept in {}.", homely(&path)));
     tutor.say(Role::Good, "✓", &format!("{name} is written.{}", kept.unwrap_or_default()))?;

@@ -105,8 +105,12 @@ impl<'t> Tutor<'t> {
         let lock = LessonLock::take(&records.place(&lesson.name), lesson)?;
         let progress = SharedProgress::open(records.clone(), &lesson.name)?;
         let kept = progress.look(|progress| progress.folder.clone());
-        let is_new = kept.is_none();
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        // The lesson may be begun, and the folder another one than it was begun in.
+        let is_new = match (&folder, &kept) {
+            (Some(folder), Some(kept)) => !is_same(folder, kept),
+            (_, kept) => kept.is_none(),
+        };
         if let Some(folder) = folder.as_ref().filter(|_| is_new)
             && std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
         {
@@ -117,7 +121,7 @@ impl<'t> Tutor<'t> {
             None => absolute(records.usual_folder(&lesson.name)?),
         };
         let is_restored = !is_new && !work.exists();
-        let (workspace, aside) = Workspace::open(lock, lesson, &work, is_new)?;
+        let (workspace, aside) = Workspace::open(lock, lesson, &work, is_new, records.limits())?;
         progress.change(|progress| progress.folder = Some(work))?;
         records.keep_last(&lesson.name)?;
         let at = progress.look(|progress| progress.place(&walk));
@@ -371,6 +375,12 @@ fn announces(paragraph: &str) -> bool {
     let text = text.trim();
     let is_heading = text.lines().count() == 1 && !text.ends_with(['.', '!', '?', ')', '”']);
     !text.is_empty() && (text.ends_with(':') || is_heading)
+}
+
+/// Whether two paths are of one folder, if by different ways.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    absolute(one) == absolute(other)
 }
 
 /// A path as people write it: `~` is their home.

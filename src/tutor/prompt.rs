@@ -132,7 +132,7 @@ pub(super) fn take(tutor: &mut Tutor<'_>, line: &str) -> Result<Flow, Error> {
     }
     let walk = tutor.walk.clone();
     if let (Kind::Question(question), Ok(number)) = (&walk.stops[tutor.at].kind, line.trim().parse::<usize>()) {
-        let Some(answer) = number.checked_sub(1).and_then(|place| question.answers.get(place)) else {
+        let Some(answer) = question.answer(number) else {
             tutor.say(Role::Notice, "·", &format!("There are answers from 1 to {}.", question.answers.len()))?;
             return Ok(Flow::On);
         };
@@ -313,7 +313,11 @@ fn leave(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let names = running.map(|(names, _)| names.lines().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
     if !names.is_empty() {
         let home = homely(&tutor.workspace().room.path("home"));
-        let home = if home.starts_with("~/") { home } else { quoted(&home).into_owned() };
+        // In quotes, `~` would be a name.
+        let home = match home.strip_prefix("~/") {
+            Some(below) => format!("~/{}", quoted(below)),
+            None => quoted(&home).into_owned(),
+        };
         let count = units::count(names.len() as u64, "container");
         let (verb, object) = if names.len() == 1 { ("goes", "it") } else { ("go", "them") };
         let names = names.join(" ");

@@ -106,11 +106,11 @@ pub(super) fn hint(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let stop = &walk.stops[tutor.at];
     let Kind::Task { task, .. } = &stop.kind else { return no_task(tutor) };
     let seen = tutor.progress.look(|progress| progress.hints.get(&stop.key).copied().unwrap_or(0));
-    let number = (seen + 1).min(task.hints.len());
+    let Some((number, hint)) = task.hint_after(seen) else { return Ok(()) };
     tutor.progress.change(|progress| progress.hints.insert(stop.key.clone(), number))?;
     let (palette, columns) = (tutor.palette, tutor.columns());
     let mark = format!("Hint {number} of {}:", task.hints.len());
-    let text = text::noted(Role::Strong, &mark, &task.hints[number - 1], palette, columns);
+    let text = text::noted(Role::Strong, &mark, hint, palette, columns);
     tutor.show(&text)?;
     if number == task.hints.len() && !tutor.is_passed() {
         tutor.note("That was the last one; `solution` shows how it can be done.")?;

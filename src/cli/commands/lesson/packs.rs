@@ -13,7 +13,7 @@ use crate::cli::open_world;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::git::{self, Source, Submodules};
-use crate::learning::{InUse, Origin, Pack, Packs};
+use crate::learning::{Commit, InUse, Origin, Pack, Packs};
 use crate::machine::files_of_commit;
 use crate::shown;
 use crate::world::World;
@@ -129,6 +129,7 @@ impl PackOptions {
         let whole = Source { folder: String::new(), submodules: Submodules::LeftOut, ..source };
         let given = GivenOptions::for_repository(&self.secret, &self.ssh).given(world.store.limits())?;
         let (files, commit) = files_of_commit(world, &whole, given)?;
+        let commit = Commit::try_from(commit).map_err(|error| Diagnostic::error(error.to_string()))?;
         let packs = Packs::open(world.home().root())?;
         let (place, left_out) = packs.keep(&world.store, &commit, &files)?;
         let left_out: Vec<&String> = left_out.iter().filter(|path| Path::new(path).starts_with(&folder)).collect();
