@@ -12,6 +12,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::quoted::quoted;
+use super::shell_word::end_of_word;
 
 /// The file that a shell writes.
 const LEFT: &str = "left";
@@ -29,15 +30,19 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
-    /// The variable that a command sets: `NAME=…`, `export NAME=…`.
+    /// The variable that a command sets: `NAME=…`, `export NAME=…`. Not one for a single command, `NAME=… command`: what the shell has by that
+    /// name is the learner's. Nor the number of a process, `NAME=$!`: later it may be that of another one.
     pub(super) fn set_by(command: &str) -> Option<Variable> {
         let exported = command.strip_prefix("export ");
-        let (name, value) = exported.unwrap_or(command).split_once('=')?;
+        let (name, rest) = exported.unwrap_or(command).split_once('=')?;
         let is_name = !name.is_empty()
             && !name.starts_with(|letter: char| letter.is_ascii_digit())
             && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        // Before a command it is a variable of that command alone, which does no harm here.
-        (is_name && !value.is_empty()).then(|| Variable { name: name.to_owned(), is_exported: exported.is_some() })
+        let (value, behind) = rest.split_at(end_of_word(rest));
+        let behind = behind.trim_start_matches([' ', '\t']);
+        let is_alone = behind.is_empty() || [";", "&&", "\n"].iter().any(|end| behind.starts_with(end));
+        (is_name && is_alone && !value.is_empty() && !value.contains("$!"))
+            .then(|| Variable { name: name.to_owned(), is_exported: exported.is_some() })
     }
 }
 
@@ -151,7 +156,10 @@ mod tests {
         let name = |command: &str| Variable::set_by(command).map(|variable| variable.name);
         assert_eq!(name("layer=$(put layer.tar)"), Some("layer".to_owned()));
         assert_eq!(name("export SOURCE_DATE_EPOCH=1"), Some("SOURCE_DATE_EPOCH".to_owned()));
-        assert_eq!(name("docker run --name=x y"), None);
+        assert_eq!(name("new=$(sum < a | cut -c 1-64) && mv a $new"), Some("new".to_owned()));
+        for other in ["docker run --name=x y", "http_proxy=x curl y", "hub=$!"] {
+            assert_eq!(name(other), None, "{other}");
+        }
         assert_eq!(name("echo"), None);
     }
 }

@@ -8,7 +8,7 @@
 //! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
-//! left.rs       what that shell leaves to the next: where it is, and variables of the lesson
+//! left.rs       what that shell leaves to the next: where it is, and variables of the lesson; shell_word.rs, quoted.rs: how it reads words
 //! watch.rs      who saves a file is noticed
 //! ```
 //!
@@ -27,6 +27,7 @@ mod printed;
 mod progress;
 mod quoted;
 mod record;
+mod shell_word;
 mod stop;
 mod user;
 mod walk;

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::left::{Kept, Variable};
+use super::shell_word::end_of_word;
 use super::stop::{Edit, Kind, Line, Stop};
 use crate::lesson::{Act, BlockKind, FileName, Mistake, Page, Run, acts, typed_at_prompt};
 
@@ -263,9 +264,9 @@ fn lines(page: &Page, run: &Run) -> Vec<(usize, Line, bool)> {
 
 /// Whether a command defines a function, and does nothing else.
 fn is_function(text: &str) -> bool {
-    let name = text.split_once("()").map_or("", |(name, _)| name);
+    let Some((name, body)) = text.split_once("() ") else { return false };
     let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-    is_name && text[name.len()..].starts_with("() {") && text.trim_end().ends_with('}')
+    is_name && body.starts_with("{ ") && body[end_of_word(body)..].trim().is_empty()
 }
 
 /// A path from a folder, where it stays below the lesson's.

@@ -55,7 +55,7 @@ pub(crate) use error::Error;
 pub(crate) use keeping::saved_for;
 pub(crate) use lines::{Lines, Script};
 pub(crate) use mending::mend;
-pub(crate) use modes::ask_hidden;
+pub(crate) use modes::{Unseen, ask_hidden};
 pub(crate) use output::Shown;
 pub(crate) use prompt::run;
 pub(crate) use session::{Ending, Session};

@@ -36,11 +36,20 @@ pub(super) fn ask(question: &str, out: &mut Screen<'_>) -> io::Result<Option<u8>
     key()
 }
 
-/// Asks for a line that is not seen while it is typed. `None`: Ctrl-C, or there is nobody any more.
+/// What was typed, and not seen.
+pub(crate) enum Unseen {
+    Line(Vec<u8>),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D, or there is nobody any more.
+    End,
+}
+
+/// Asks for a line that is not seen while it is typed.
 ///
 /// # Errors
 /// As [`ask`].
-pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Unseen> {
     const LONGEST: usize = 64 << 10;
     let _kept = single_keys()?;
     write!(out, "{question}")?;
@@ -48,9 +57,10 @@ pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Opt
     let mut line = Vec::new();
     let typed = loop {
         match key()? {
-            None | Some(INTERRUPT) => break None,
-            Some(END) if line.is_empty() => break None,
-            Some(b'\r' | b'\n' | END) => break Some(line),
+            Some(INTERRUPT) => break Unseen::Interrupted,
+            None => break Unseen::End,
+            Some(END) if line.is_empty() => break Unseen::End,
+            Some(b'\r' | b'\n' | END) => break Unseen::Line(line),
             Some(BACKSPACE | DELETE) => drop(line.pop()),
             Some(KILL) => line.clear(),
             Some(byte) if line.len() < LONGEST => line.push(byte),

@@ -200,6 +200,10 @@ pub(super) fn type_shown(tutor: &mut Tutor<'_>, line: &Line, typed: &str) -> Res
     judge(tutor, line, &seen, place)?;
     if let (Stage::Ended(code @ 1..), true) = (&seen.stage, is_question(&prompt)) {
         tell_status(tutor, &line.typed, *code)?;
+        // Begun again, it would be answered as the page does, and not as the learner did.
+        let command = tutor.walk.stops[..tutor.at].iter().rposition(|stop| matches!(stop.kind, Kind::Command(_)));
+        tutor.at = command.unwrap_or(tutor.at);
+        tutor.say(Role::Notice, "·", "Enter runs the command again.")?;
         return Ok(false);
     }
     Ok(true)
@@ -220,7 +224,8 @@ fn begin_again(tutor: &mut Tutor<'_>) -> Result<Stage, Error> {
             }
             // What was edited is edited.
             Kind::Input(line) if line.edit.is_none() => {
-                tutor.console(false, |console, user| console.type_line(&line.typed, user))?
+                let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+                tutor.console(false, |console, user| console.type_line(&typed, user))?
             }
             Kind::Input(_) | Kind::File(_) | Kind::Question(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End => {
                 continue;

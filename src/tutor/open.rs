@@ -16,6 +16,7 @@ use crate::learning::{
 use crate::lesson::{Mismatch, plain};
 use crate::progress::Interrupt;
 use crate::prompt::{Next, Printer};
+use crate::repl::{Unseen, ask_hidden};
 use crate::shown;
 use crate::view::palette::{Palette, Role};
 use crate::view::screen::{self, Screen, Width};
@@ -327,9 +328,12 @@ impl<'t> Tutor<'t> {
         match asked {
             Some(asked) => Ok((self.lines.next(prompt, asked)?, true)),
             None if self.is_interactive() => {
-                let line = crate::repl::ask_hidden(prompt, &mut self.out)?;
-                let line = line.map(|line| String::from_utf8_lossy(&line).into_owned());
-                Ok((line.map_or(Next::Interrupted, Next::Line), false))
+                let next = match ask_hidden(prompt, &mut self.out)? {
+                    Unseen::Line(line) => Next::Line(String::from_utf8_lossy(&line).into_owned()),
+                    Unseen::Interrupted => Next::Interrupted,
+                    Unseen::End => Next::End,
+                };
+                Ok((next, false))
             }
             None => Ok((self.lines.next(prompt, Asked::Answer)?, false)),
         }

@@ -11,8 +11,9 @@ use crate::diagnostic::Diagnostic;
 use crate::hidden::Hidden;
 use crate::registry::settings::HUB;
 use crate::registry::{Credentials, Registries};
+use crate::repl::{self, Unseen};
 use crate::world::World;
-use crate::{registry, repl, shown};
+use crate::{registry, shown};
 
 /// Log in to a registry.
 ///
@@ -82,7 +83,7 @@ impl Login {
             None if self.password_stdin => from_stdin()?,
             None => {
                 need_terminal()?;
-                let Some(typed) = repl::ask_hidden("Password: ", &mut ui.plain())? else {
+                let Unseen::Line(typed) = repl::ask_hidden("Password: ", &mut ui.plain())? else {
                     return Err(Failure::status(130));
                 };
                 Hidden::new(typed)
