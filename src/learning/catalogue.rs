@@ -1,12 +1,13 @@
 //! The lessons: those that are built into this program, and those of a folder with folders `NN-name/lesson.md`.
 
 use std::fs::Permissions;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::error::Error;
 use crate::diagnostic::closest;
+use crate::document::{self, Links};
 use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, folder_of, pages_in, read_text};
 use crate::limits::Limits;
 use crate::source::SourceFile;
@@ -185,19 +186,29 @@ impl Lesson {
         if let (true, Source::Folder(folder), Ok(target)) = (is_plain, &self.source, path.read_link()) {
             return folder.join(name).read_link().is_ok_and(|own| own == target);
         }
-        if !is_plain || !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
-            return false;
+        let (true, Ok((found, metadata))) = (is_plain, document::open(path, Links::Refuse)) else { return false };
+        match &self.source {
+            Source::BuiltIn(files) => files
+                .iter()
+                .find(|(own, ..)| Path::new(own) == name)
+                .is_some_and(|(.., own)| own.len() as u64 == metadata.len() && is_same(BufReader::new(found), *own)),
+            Source::Folder(folder) => document::open(&folder.join(name), Links::Follow).is_ok_and(|(own, of_own)| {
+                of_own.len() == metadata.len() && is_same(BufReader::new(found), BufReader::new(own))
+            }),
         }
-        let own = match &self.source {
-            Source::BuiltIn(files) => {
-                files.iter().find(|(own, ..)| Path::new(own) == name).map(|(.., bytes)| bytes.to_vec())
-            }
-            Source::Folder(folder) => std::fs::read(folder.join(name)).ok(),
-        };
-        own.is_some_and(|own| {
-            path.metadata().is_ok_and(|found| found.len() == own.len() as u64)
-                && std::fs::read(path).is_ok_and(|found| found == own)
-        })
+    }
+}
+
+/// Whether two files of one length have the same bytes. What can't be read is not the same.
+fn is_same(mut one: impl BufRead, mut other: impl BufRead) -> bool {
+    loop {
+        let (Ok(left), Ok(right)) = (one.fill_buf(), other.fill_buf()) else { return false };
+        let count = left.len().min(right.len());
+        if count == 0 || left[..count] != right[..count] {
+            return left.is_empty() && right.is_empty();
+        }
+        one.consume(count);
+        other.consume(count);
     }
 }
 
@@ -225,5 +236,23 @@ mod tests {
         assert_eq!(catalogue.after("04-cache").unwrap().number(), Some(5));
         let error = catalogue.find("cahce").unwrap_err();
         assert!(matches!(error, Error::NoSuchLesson { meant: Some(meant), .. } if meant == "cache"));
+    }
+
+    #[test]
+    fn files_are_compared_as_far_as_they_are_files() {
+        let place = tempfile::tempdir().unwrap();
+        let (lesson, work) = (place.path().join("pack/01-a"), place.path().join("work"));
+        std::fs::create_dir_all(&lesson).unwrap();
+        std::fs::create_dir(&work).unwrap();
+        std::fs::write(lesson.join(LESSON), "# A\n").unwrap();
+        std::fs::write(lesson.join("b"), "b").unwrap();
+        nix::unistd::mkfifo(&lesson.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let catalogue = Catalogue::of_folder(&place.path().join("pack"), &Limits::default()).unwrap();
+        let is_changed = |file: &str, text: &str| {
+            std::fs::write(work.join(file), text).unwrap();
+            catalogue.lessons[0].is_changed(&work).unwrap()
+        };
+        assert_eq!((is_changed("b", "b"), is_changed("b", "c"), is_changed("b", "bb")), (false, true, true));
+        assert!(!is_changed("b", "b") && is_changed("pipe", "x"));
     }
 }
