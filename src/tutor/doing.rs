@@ -24,12 +24,17 @@ pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
             run_shown(tutor, line, streams)
         }
         Kind::Input(line) => {
-            let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+            let typed = typed_here(tutor, line);
             type_shown(tutor, line, &typed)
         }
         Kind::File(edit) => write(tutor, edit),
         Kind::Question(_) | Kind::Task { .. } | Kind::Proof { .. } | Kind::End => Ok(false),
     }
+}
+
+/// What is typed for a line of the lesson: digests are those of this machine.
+pub(super) fn typed_here(tutor: &Tutor<'_>, line: &Line) -> String {
+    tutor.progress.look(|progress| progress.digests.as_printed(&line.typed))
 }
 
 /// Takes a command of the learner's own, or a line for the program that waits; gives whether it is what this stop shows, and done.
@@ -76,7 +81,7 @@ pub(super) fn run_own(tutor: &mut Tutor<'_>, typed: &str, streams: Streams, wait
 
 /// Runs the command of this stop; gives whether it went as it should.
 fn run_shown(tutor: &mut Tutor<'_>, line: &Line, streams: Streams) -> Result<bool, Error> {
-    let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+    let command = typed_here(tutor, line);
     let wait_for = WaitFor::of(&line.expected, line.is_session);
     tutor.is_begun_again = false;
     let seen = tutor.console(true, |console, user| console.run(&command, streams, wait_for, user))?;
@@ -219,12 +224,12 @@ fn begin_again(tutor: &mut Tutor<'_>) -> Result<Stage, Error> {
     for stop in &before[first..] {
         let seen = match &stop.kind {
             Kind::Command(line) => {
-                let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+                let command = typed_here(tutor, line);
                 tutor.console(false, |console, user| console.run(&command, Streams::Terminal, WaitFor::Prompt, user))?
             }
             // What was edited is edited.
             Kind::Input(line) if line.edit.is_none() => {
-                let typed = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+                let typed = typed_here(tutor, line);
                 tutor.console(false, |console, user| console.type_line(&typed, user))?
             }
             Kind::Input(_) | Kind::File(_) | Kind::Question(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End => {

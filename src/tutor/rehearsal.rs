@@ -208,11 +208,14 @@ fn take_step(tutor: &mut Tutor<'_>, step: &Kind) -> Result<(), Error> {
     match step {
         Kind::Command(line) => {
             doing::leave_session(tutor)?;
-            let command = tutor.progress.look(|progress| progress.digests.as_printed(&line.typed));
+            let command = doing::typed_here(tutor, line);
             let streams = if line.is_session { Streams::Terminal } else { Streams::Alone };
             doing::run_own(tutor, &command, streams, WaitFor::of(&line.expected, line.is_session))?;
         }
-        Kind::Input(line) if tutor.session.is_some() => drop(doing::type_shown(tutor, line, &line.typed)?),
+        Kind::Input(line) if tutor.session.is_some() => {
+            let typed = doing::typed_here(tutor, line);
+            doing::type_shown(tutor, line, &typed)?;
+        }
         Kind::File(edit) => drop(doing::write(tutor, edit)?),
         Kind::Input(_) | Kind::Question(_) | Kind::Proof { .. } | Kind::Task { .. } | Kind::End => {}
     }

@@ -1,5 +1,6 @@
 //! Tasks: checked after each change, with hints and a solution on request.
 
+use std::io::Write as _;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -49,7 +50,7 @@ fn watch(tutor: &mut Tutor<'_>) {
         }
         let known = progress.look(|progress| progress.digests.clone());
         let mismatch = workspace.lock().unwrap_or_else(PoisonError::into_inner).check(task, &known, &interrupt);
-        // Failures are reported only when the learner wait_for, with `check`.
+        // What it lacks is told to who asks, with `check`.
         if let Ok(None) = mismatch
             && progress.change(|progress| progress.passed.insert(stop.key.clone())).is_ok()
         {
@@ -78,7 +79,21 @@ pub(super) fn look(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 pub(super) fn mismatch(tutor: &mut Tutor<'_>, task: &Task) -> Result<Option<Mismatch>, Error> {
     let known = tutor.progress.look(|progress| progress.digests.clone());
     let interrupt = tutor.interrupt.clone();
-    Ok(tutor.workspace().check(task, &known, &interrupt)?)
+    // Checks are commands, and may take a while.
+    show_for_now(tutor, "Looking whether the task is done…")?;
+    let mismatch = tutor.workspace().check(task, &known, &interrupt);
+    show_for_now(tutor, "")?;
+    Ok(mismatch?)
+}
+
+/// Shows a person a text in the place of the last such text.
+fn show_for_now(tutor: &mut Tutor<'_>, text: &str) -> Result<(), Error> {
+    if tutor.is_interactive() {
+        tutor.out.erase_line()?;
+        write!(tutor.out, "{}", tutor.palette.paint(Role::Faint, text))?;
+        tutor.out.flush()?;
+    }
+    Ok(())
 }
 
 /// `check`: what the task still lacks. Returns whether it is done.
@@ -148,7 +163,7 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// WaitFor for confirmation.
+/// Asks for confirmation.
 pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
     // A script's lines show no prompt.
     if !tutor.lines.is_interactive() {
