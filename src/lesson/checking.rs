@@ -13,6 +13,8 @@ use super::shell::{CommandResult, End};
 pub(crate) struct Mismatch {
     /// Of the page, from 1.
     pub(crate) line: usize,
+    /// What the command was to prove, in Markdown.
+    pub(crate) says: Option<String>,
     pub(crate) command: String,
     pub(crate) expected: Vec<String>,
     /// What it printed; nothing where that was too much.
@@ -68,5 +70,6 @@ fn mismatch(shown: &Run, command: &str, result: &CommandResult) -> Option<Mismat
         End::Exit(code) if code != status => Cause::ExitCode { expected: status, seen: code },
         End::Exit(_) => return None,
     };
-    Some(Mismatch { line: shown.line, command: command.to_owned(), expected, seen, cause })
+    let says = shown.says.clone();
+    Some(Mismatch { line: shown.line, says, command: command.to_owned(), expected, seen, cause })
 }

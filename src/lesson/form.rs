@@ -103,6 +103,7 @@ impl Form {
                     let hint = "a first hint says where to look, a later one what to do";
                     self.findings.push(Finding::warning(subject, line, "this challenge has one hint only", hint));
                 }
+                self.findings.extend(unsaid(subject, &task));
                 self.tasks.push((number, task));
             }
             Err(mistake) => self.findings.push(Finding::mistake(subject, &mistake)),
@@ -157,6 +158,15 @@ fn unexplained(page: &Page, number: usize, question: &Question) -> Vec<Finding> 
         is_bare(answer).then(|| Finding::fault(Subject::Prediction, block.line + place, message, hint))
     };
     question.answers.iter().zip(places).filter_map(finding).collect()
+}
+
+/// Checks of which whoever fails them learns only that a command printed something else.
+fn unsaid(subject: Subject, task: &Task) -> impl Iterator<Item = Finding> {
+    let silent = task.checks.iter().filter(|check| check.says.is_none()).take(MOST_FOUND);
+    silent.map(move |check| {
+        let hint = "say it in a line above the command: `# The image has no compiler in it`";
+        Finding::warning(subject, check.line, "nothing says what this command proves", hint)
+    })
 }
 
 /// The files of the folder beside those that the page shows, and the context of a build there.

@@ -314,12 +314,12 @@ impl Replayer<'_> {
                 likened(shown, printed, digests::replaced, str::to_owned),
             ),
         };
-        let status = piece.status.iter();
+        let (says, status) = (piece.says.iter(), piece.status.iter());
         let commands = typed.iter().map(|line| self.digest_map.as_printed(line));
         let block = self.updated.entry(piece.block).or_default();
-        block.extend(commands.chain(updated).chain(status.clone().cloned()));
+        block.extend(says.clone().cloned().chain(commands).chain(updated).chain(status.clone().cloned()));
         let block = self.found.entry(piece.block).or_default();
-        block.extend(typed.iter().cloned().chain(found).chain(status.cloned()));
+        block.extend(says.chain(typed).cloned().chain(found).chain(status.cloned()));
     }
 
     /// Compares the digests of this page with those of others.

@@ -27,7 +27,8 @@
 //! ```
 //! ````exercise                     a task in Markdown: what is to be done; a block `check` of commands that print what is shown only when it is
 //! Give the image a label.          done; blocks `hint`; and, after a line `Solution:`, what does it
-//! ```check
+//! ```check                         above a command a line `# sentence` may say what it proves
+//! # The label says version 2
 //! $ docker inspect -f '{{.Config.Labels.version}}' first_image
 //! 2
 //! ```

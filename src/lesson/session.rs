@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::page::{Mistake, Page};
+use super::kind::BlockKind;
+use super::page::{Block, Mistake, Page};
 use super::unfinished::is_unfinished;
 
 /// What the prompts of sessions look like at which a page types.
@@ -27,12 +28,16 @@ pub(crate) struct Run {
     pub(crate) edits: Vec<(usize, String)>,
     /// The exit code that it is shown to end with.
     pub(crate) status: Option<i32>,
+    /// What it proves, in Markdown: the check of a task may say so above it.
+    pub(crate) says: Option<String>,
 }
 
 /// The part of one block that belongs to one command.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) block: usize,
+    /// The line that says what the command proves, which nobody types.
+    pub(crate) says: Option<String>,
     /// How many of the lines are the command itself.
     pub(crate) typed: usize,
     pub(crate) shown: Vec<String>,
@@ -74,11 +79,16 @@ pub(super) fn runs(
     if let Some(run) = &mut before
         && block.lines.first().is_some_and(|line| !line.starts_with("$ "))
     {
-        run.pieces.push(Piece { block: number, typed: 0, shown: Vec::new(), status: None });
+        run.pieces.push(Piece { block: number, says: None, typed: 0, shown: Vec::new(), status: None });
     }
+    let mut says = None;
     let mut lines = block.lines.iter().enumerate().peekable();
     while let Some((place, line)) = lines.next() {
         let at = block.line + place;
+        if sentence(block, place).is_some() {
+            says = Some(line);
+            continue;
+        }
         if let Some(command) = line.strip_prefix("$ ") {
             let mut typed = vec![line.clone()];
             let mut command = command.to_owned();
@@ -93,18 +103,32 @@ pub(super) fn runs(
                 command.push('\n');
                 command.push_str(next.strip_prefix("> ").unwrap_or(if next == ">" { "" } else { next }));
             }
-            let piece = Piece { block: number, typed: typed.len(), shown: typed, status: None };
+            let says = says.take().cloned();
+            let sentence = says.as_deref().and_then(said).map(str::to_owned);
+            let piece = Piece { block: number, says, typed: typed.len(), shown: typed, status: None };
             let (input, pieces) = (Vec::new(), vec![piece]);
-            runs.push(Run { line: at, command, input, pieces, edits: Vec::new(), status: None });
+            runs.push(Run { line: at, command, input, pieces, edits: Vec::new(), status: None, says: sentence });
             continue;
         }
         let Some(run) = runs.last_mut().or(before.as_deref_mut()) else {
             return Err(page.mistake(at, "this is the output of no command", "a command stands after `$ `"));
         };
-        let is_last = lines.peek().is_none_or(|(_, next)| next.starts_with("$ "));
+        let is_last =
+            lines.peek().is_none_or(|(next, line)| line.starts_with("$ ") || sentence(block, *next).is_some());
         run.take(line, is_last, change);
     }
     Ok(runs)
+}
+
+/// What a line of a check says of the command in the next one.
+fn sentence(block: &Block, place: usize) -> Option<&str> {
+    let is_above = block.lines.get(place + 1).is_some_and(|next| next.starts_with("$ "));
+    said(&block.lines[place]).filter(|_| block.kind == BlockKind::Check && is_above)
+}
+
+/// The sentence in a line `# The image has no compiler in it`.
+fn said(line: &str) -> Option<&str> {
+    line.strip_prefix("# ").map(str::trim).filter(|sentence| !sentence.is_empty())
 }
 
 impl Run {

@@ -12,7 +12,7 @@ const SOLUTION: &str = "Solution:";
 pub(crate) struct Task {
     /// What is to be done: all before the solution, without checks and hints.
     pub(crate) description: String,
-    /// Print what is shown only when the task is done.
+    /// Print what is shown only when the task is done, each with what it proves.
     pub(crate) checks: Vec<Run>,
     pub(crate) hints: Vec<String>,
     pub(crate) solution: String,
@@ -108,6 +108,21 @@ mod tests {
         let after = |seen| task.hint_after(seen).unwrap();
         assert_eq!([after(0), after(1), after(2), after(usize::MAX)], [(1, "h"), (2, "i"), (2, "i"), (2, "i")]);
         assert_eq!(task.solution, "```sh\n$ b\n```");
+    }
+
+    #[test]
+    fn a_check_says_what_it_proves() {
+        let task = read(
+            "Do it:\n```check\n# One\n$ a\n# no title\n1\n# Two, `b`\n$ b\n? 3\n#\n$ c\n# below\n```\n```hint\nh\n```\nSolution:\n",
+        );
+        let checks = task.unwrap().checks;
+        let said = |run: &Run| (run.line, run.says.clone(), run.command.clone(), run.output(), run.status);
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let [one, two, three] = checks.iter().map(said).collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!(one, (7, Some("One".into()), "a".into(), lines(&["# no title", "1"]), None));
+        // What is no sentence is printed.
+        assert_eq!(two, (11, Some("Two, `b`".into()), "b".into(), lines(&["? 3", "#"]), None));
+        assert_eq!(three, (14, None, "c".into(), lines(&["# below"]), None));
     }
 
     #[test]

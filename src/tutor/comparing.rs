@@ -68,7 +68,7 @@ pub(super) fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, place: Wher
 
 /// A line that has printed something else than is shown.
 pub(super) fn otherwise(line: &Line, expected: Vec<String>, seen: Vec<String>) -> Mismatch {
-    Mismatch { line: line.number, command: line.typed.clone(), expected, seen, cause: Cause::Output }
+    Mismatch { line: line.number, says: None, command: line.typed.clone(), expected, seen, cause: Cause::Output }
 }
 
 /// At which step the debugger is after what it has printed; the first two words of ` 3/4 ▶ COPY a /`.

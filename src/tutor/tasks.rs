@@ -96,7 +96,7 @@ fn show_for_now(tutor: &mut Tutor<'_>, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// `check`: what the task still lacks. Returns whether it is done.
+/// `check`: what of the task is done, and what it still lacks. Returns whether it is done.
 pub(super) fn check(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     let walk = tutor.walk.clone();
     let Kind::Task { task, .. } = &walk.stops[tutor.at].kind else { return no_task(tutor).map(|()| true) };
@@ -104,12 +104,12 @@ pub(super) fn check(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
     match mismatch(tutor, task)? {
         None => {
             tutor.note_passed()?;
+            tutor.show(&text::passed(&task.checks, palette, columns))?;
             tutor.say(Role::Good, "✓", DONE)?;
             Ok(true)
         }
         Some(mismatch) => {
-            tutor.say(Role::Bad, "✗", "Not yet. This is looked at:")?;
-            tutor.show(&text::mismatch(&mismatch, palette, columns))?;
+            tutor.show(&text::lacking(&task.checks, &mismatch, palette, columns))?;
             Ok(false)
         }
     }

@@ -3,7 +3,8 @@
 //! ```text
 //! lesson      a line: what it clears up, and how long it takes
 //! predict     the question; each answer opens what is said of it, and closes the others: <details name="…">
-//! exercise    a box: what is to be done, when it is done, each hint within the one before it, the solution
+//! exercise    a box: what is to be done, when it is done (what each check proves, above its command), each hint within the one before it,
+//!             the solution
 //! sh date.sh  a file's name above its text
 //! rust        code that is included from within something, without its indentation
 //! ```
@@ -14,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lesson::{About, Answer, Block, BlockKind, Mistake, Page, Question, Task};
+use crate::lesson::{About, Answer, Block, BlockKind, Mistake, Page, Question, Run, Task};
 
 /// The language of code that a chapter includes from within something, with the indentation that it has there.
 const RUST: &str = "rust";
@@ -96,8 +97,6 @@ fn proof(page: &Page, number: usize) -> Vec<String> {
 }
 
 fn task(task: &Task, title: &str, class: &str) -> Result<String, Mistake> {
-    let pieces = task.checks.iter().flat_map(|run| &run.pieces);
-    let checks: Vec<String> = pieces.flat_map(|piece| piece.shown.iter().chain(&piece.status)).cloned().collect();
     // Each hint offers the next one.
     let hints = task.hints.iter().enumerate().rev().try_fold(String::new(), |next, (number, hint)| {
         let title = if number == 0 { "Hint" } else { "Another hint" };
@@ -107,11 +106,28 @@ fn task(task: &Task, title: &str, class: &str) -> Result<String, Mistake> {
         &format!("<b class=\"kind\">{title}</b>"),
         &text(&task.description)?,
         "You are done when:",
-        &fenced("console", &checks),
+        &checks(task),
         &hints,
         &details("solution", "Solution", &text(&task.solution)?),
     ];
     Ok(element("section", &format!("task {class}"), &paragraphs(&parts)))
+}
+
+/// The checks of a task: a list of what they prove, each with its command; those without a sentence in one block.
+fn checks(task: &Task) -> String {
+    let commands = |check: &Run| {
+        let lines = check.pieces.iter().flat_map(|piece| piece.shown.iter().chain(&piece.status));
+        lines.cloned().collect::<Vec<String>>()
+    };
+    let is_silent = |check: &Run| check.says.is_none();
+    let parts = task.checks.chunk_by(|one, next| is_silent(one) && is_silent(next)).map(|checks| {
+        let block = fenced("console", &checks.iter().flat_map(commands).collect::<Vec<_>>());
+        match checks.first().and_then(|check| check.says.as_ref()) {
+            Some(says) => format!("- {says}\n\n  {}", block.replace('\n', "\n  ")),
+            None => block,
+        }
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// A text of a task, with the names of its files.
@@ -182,6 +198,7 @@ date
   like this
   ```
   ```check
+  # `a` has a one in it
   $ cat a
   1
   $ false

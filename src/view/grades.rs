@@ -4,6 +4,7 @@
 //! lessons/04-cache/lesson.md: The cache
 //!   done     exercise, line 91, below "Order": 1 of 1 point
 //!   not yet  challenge, line 150, below "What is in a key": 0 of 2 points
+//!            COPY hits, too
 //!            line 153: layerlab builds last …
 //!            -miss COPY words.txt /app/
 //!            +hit COPY words.txt /app/
@@ -86,7 +87,9 @@ fn recorded(record: &Kept) -> String {
 
 /// The check that did not pass.
 fn lacking(mismatch: &Mismatch) -> String {
-    let mut text = format!("{MARGIN}line {}: {}\n", mismatch.line, shown::line(&mismatch.command));
+    let says = mismatch.says.iter().map(|says| format!("{MARGIN}{}\n", shown::line(says)));
+    let mut text = says.collect::<String>();
+    text += &format!("{MARGIN}line {}: {}\n", mismatch.line, shown::line(&mismatch.command));
     if let Some(cause) = cause(mismatch.cause) {
         let _ = writeln!(text, "{MARGIN}{cause}");
     }
@@ -154,6 +157,7 @@ fn task(number: usize, graded: &Graded) -> Value {
         };
         json!({
             "line": mismatch.line,
+            "says": mismatch.says,
             "command": mismatch.command,
             "why": why,
             "expected": bounded(mismatch.expected.iter().map(String::as_str)),

@@ -5,7 +5,7 @@ use super::palette::{Palette, Role};
 use super::table;
 use crate::diagnostic::Explained as _;
 use crate::learning::{Error, Lesson, Progress, Walk};
-use crate::lesson::{Cause, Mismatch, Question, align};
+use crate::lesson::{Cause, Mismatch, Question, Run, align};
 use crate::shown;
 
 /// How many lines of an output are shown.
@@ -51,8 +51,46 @@ pub(crate) fn noted(role: Role, mark: &str, markdown: &str, palette: Palette, co
     shown
 }
 
-/// What a task still lacks.
-pub(crate) fn mismatch(mismatch: &Mismatch, palette: Palette, columns: usize) -> String {
+/// What the checks of a task prove that pass; nothing where none of them says it.
+pub(crate) fn passed(checks: &[Run], palette: Palette, columns: usize) -> String {
+    if checks.iter().all(|check| check.says.is_none()) {
+        return String::new();
+    }
+    checks.iter().map(|check| proven(check, (Role::Good, "✓"), palette, columns)).collect()
+}
+
+/// What of a task is done, what it still lacks, and how many checks come after that.
+pub(crate) fn lacking(checks: &[Run], mismatch: &Mismatch, palette: Palette, columns: usize) -> String {
+    let (before, after) = checks.split_at(checks.partition_point(|check| check.line < mismatch.line));
+    let found = found(mismatch, palette, columns);
+    let Some((failed, after)) = after.split_first().filter(|_| checks.iter().any(|check| check.says.is_some())) else {
+        return format!("{} Not yet. This is looked at:\n{found}", palette.paint(Role::Bad, "✗"));
+    };
+    let mut text: String = before.iter().map(|check| proven(check, (Role::Good, "✓"), palette, columns)).collect();
+    text += &proven(failed, (Role::Bad, "✗"), palette, columns);
+    text += &found;
+    if !after.is_empty() {
+        let more = format!("Not looked at yet: {}.", super::units::count(after.len() as u64, "check"));
+        text += &table::hang(&format!("{} ", palette.paint(Role::Faint, "·")), &more, columns);
+    }
+    text
+}
+
+/// A line for a check: what it proves, or else its command.
+fn proven(check: &Run, (role, mark): (Role, &str), palette: Palette, columns: usize) -> String {
+    let label = format!("{} ", palette.paint(role, mark));
+    match &check.says {
+        Some(says) => table::hang(&label, &inline(says, palette), columns),
+        None => {
+            let command = check.command.lines().next().unwrap_or_default();
+            let room = columns.saturating_sub(table::visible_width(&label));
+            format!("{label}{}\n", table::shortened(&format!("$ {}", shown::line(command)), room))
+        }
+    }
+}
+
+/// The command of a check beside what it printed.
+fn found(mismatch: &Mismatch, palette: Palette, columns: usize) -> String {
     let mut text = super::page::code(&format!("$ {}", mismatch.command));
     let side = |name: &str, role: Role, lines: &[String]| {
         let name = palette.paint(role, &format!("{name:<9}"));

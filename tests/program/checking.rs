@@ -135,7 +135,12 @@ fn predictions_that_prove_nothing_are_told() {
 #[test]
 fn tasks_that_are_none_are_told() {
     insta::assert_snapshot!(checked(&[
-        ("no-check", PAGE, "```check\n$ docker run --rm greeting\nGood morning.\n```\n\n", ""),
+        (
+            "no-check",
+            PAGE,
+            "```check\n# The image prints the new text\n$ docker run --rm greeting\nGood morning.\n```\n\n",
+            ""
+        ),
         (
             "no-hint",
             PAGE,
@@ -154,6 +159,7 @@ fn tasks_that_are_none_are_told() {
         ),
         ("challenge-with-one-hint", PAGE, "````exercise", "````challenge"),
         ("challenge-with-one-hint", PAGE, "```hint\nWhich file does COPY take, and when?\n```\n", ""),
+        ("check-that-says-nothing", PAGE, "# The image prints the new text\n", ""),
     ]));
 }
 

@@ -41,8 +41,13 @@ fn tasks_are_graded_by_what_was_reached() {
 #[test]
 fn grades_are_there_for_programs() {
     let place = student("//- student/note\nwrong\n");
-    place.write("lesson.md", &lesson("challenge points=5", "$ cat note\nright\n"));
-    insta::assert_snapshot!(place.run("lesson grade lesson.md --work student --json --require all"));
+    let graded = |check: &str| {
+        place.write("lesson.md", &lesson("challenge points=5", check));
+        place.run("lesson grade lesson.md --work student --json --require all")
+    };
+    insta::assert_snapshot!(
+        graded("$ cat note\nright\n") + &graded("# `note` says what is right\n$ cat note\nright\n")
+    );
 }
 
 #[test]

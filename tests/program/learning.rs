@@ -75,6 +75,16 @@ fn a_lesson_with_mistakes_hints_and_a_solution() {
 }
 
 #[test]
+fn a_task_says_what_of_it_is_done() {
+    let place = Place::new(
+        "//- pack/01-own/lesson.md\n# Mine\n\n````exercise\nMake them.\n\n```check\n# `one` is there, and says so; this sentence is so long that it is broken *between two words*\n$ cat one\nyes\n$ cat two\n2\n# `three` has three lines\n$ cat three\n1\n2\n3\n# All three are files, and nothing else is\n$ ls | grep -v lesson.md\none\nthree\ntwo\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > one; echo 2 > two; seq 3 > three\n```\n````\n",
+    );
+    let first = learn(&place, "--pack pack 1", &["check", "echo yes > one; echo 2 > two; seq 2 > three", "check"]);
+    let second = learn(&place, "--pack pack resume", &["seq 3 > three; touch more", "check", "rm more", "check"]);
+    insta::assert_snapshot!(filter(&format!("{first}\n{second}")));
+}
+
+#[test]
 fn a_lesson_is_resumed_and_begun_anew() {
     let place = Place::new("");
     let first = learn(&place, "cache", &["", "", "1", "", "quit"]);

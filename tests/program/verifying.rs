@@ -279,6 +279,7 @@ fn predictions_and_tasks_are_proven() {
 Make a file.
 
 ```check
+# The file says that it was made
 $ cat file
 made
 ```
