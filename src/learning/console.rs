@@ -31,7 +31,7 @@ use super::keyboard::Raw;
 use super::left::{Kept, Left};
 use super::printed::{Printed, is_hidden};
 use super::user::{Streams, User, WaitFor};
-use crate::lesson::{Kin, names_of_processes, plain};
+use crate::lesson::{Kin, heeding_signals, names_of_processes, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
 /// command a process group of its own; a mistake in one does not end the shell. What the next shell has to know is written down.
@@ -129,7 +129,7 @@ impl Console {
             rustix::fs::open(device.as_c_str(), options, Mode::empty()).map(Stdio::from)
         };
         let mut command = Command::new("sh");
-        command
+        heeding_signals(&mut command)
             .args([OsStr::new("-c"), OsStr::new(DRIVER), OsStr::new("sh"), control.as_os_str()])
             .current_dir(folder)
             .envs(variables.iter().map(|(name, value)| (*name, value.as_ref())))

@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::printed::Printed;
+use super::signals::heeding_signals;
 use super::terminal::{GLANCE, Terminal};
 use crate::progress::Interrupt;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -109,7 +110,7 @@ impl Shell {
     fn begin(command: &mut Command, control: &Path, folder: &Path) -> io::Result<Shell> {
         let (reader, writer) = io::pipe()?;
         let (requests, answers) = UnixStream::pair()?;
-        let child = command
+        let child = heeding_signals(command)
             .args([OsStr::new("-c"), OsStr::new(DRIVER), OsStr::new("sh"), control.as_os_str()])
             .current_dir(folder)
             .stdin(Stdio::from(OwnedFd::from(answers)))
@@ -135,13 +136,17 @@ impl Shell {
         let deadline = Instant::now() + typing.patience.min(Duration::from_secs(u32::MAX.into()));
         let mut output = Printed::default();
         let (mut pressed, mut since) = (0, 0);
+        let mut due = None;
         loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
             }
             if let Some(is_time) = typing.is_time_for_ctrl_c
                 && is_time(&String::from_utf8_lossy(&output.bytes[since..]), pressed)
+                // A person takes a moment as well. In it, a shell that has printed something starts what the key is to end.
+                && Instant::now() >= *due.get_or_insert_with(|| Instant::now() + GLANCE)
             {
+                due = None;
                 output.add(b"^C\n");
                 (pressed, since) = (pressed + 1, output.bytes.len());
                 self.signal(Signal::INT);

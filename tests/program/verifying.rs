@@ -148,6 +148,14 @@ LABEL a=3
     insta::assert_snapshot!(check(page));
 }
 
+/// A shell has what it starts in the background ignore Ctrl-C.
+#[test]
+fn a_command_takes_ctrl_c_where_we_ignore_it() {
+    let place = Place::new("");
+    place.write("page.md", "```console\n$ echo ready; sleep 60\nready\n^C\n? 130\n```\n");
+    insta::assert_snapshot!(place.shell_session(&["trap '' INT QUIT; \"$L\" verify page.md"], &[]));
+}
+
 #[test]
 fn digests_that_can_not_be_the_same_are_told_with_both_lines() {
     let page = "```console

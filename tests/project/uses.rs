@@ -84,6 +84,7 @@ const LIBRARIES: &[Only] = &[
         because: "one loop listens to the keyboard, the terminal and the shell of a lesson",
     },
     Only { library: "nix", places: &["src/cli/interrupts.rs"], because: "the handler of Ctrl-C" },
+    Only { library: "nix", places: &["src/lesson/signals.rs"], because: "the signals that a page's shell begins with" },
     Only {
         library: "nix",
         places: &["src/progress/interrupt.rs"],
