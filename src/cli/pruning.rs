@@ -39,13 +39,21 @@ impl Pruning {
         if self.force {
             return Ok(true);
         }
-        let mut out = ui.plain();
-        write!(out, "WARNING! {warning}\nAre you sure you want to continue? [y/N] ")?;
-        out.flush()?;
-        let mut answer = String::new();
-        if io::stdin().lock().read_line(&mut answer)? == 0 {
-            writeln!(out)?;
-        }
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        is_confirmed(ui, &format!("WARNING! {warning}\nAre you sure you want to continue? [y/N] "))
     }
+}
+
+/// Asks whether something may happen. No answer is a no.
+///
+/// # Errors
+/// The question can't be written, or the answer not be read.
+pub(super) fn is_confirmed(ui: &Ui, question: &str) -> Result<bool, Failure> {
+    let mut out = ui.plain();
+    write!(out, "{question}")?;
+    out.flush()?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer)? == 0 {
+        writeln!(out)?;
+    }
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

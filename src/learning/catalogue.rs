@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use super::error::Error;
 use crate::diagnostic::closest;
 use crate::document::{self, Links};
-use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, folder_of, pages_in, read_text};
+use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, copy_lesson, folder_of, pages_in, read_text};
 use crate::limits::Limits;
 use crate::source::SourceFile;
 
@@ -78,14 +78,7 @@ impl Catalogue {
     /// # Errors
     /// There is none.
     pub(crate) fn find(&self, wanted: &str) -> Result<&Lesson, Error> {
-        let number = wanted.parse::<u32>().ok();
-        let is_meant = |lesson: &&Lesson| {
-            let name = lesson.name.as_str();
-            name == wanted
-                || lesson.bare_name() == wanted
-                || number.is_some_and(|number| lesson.number() == Some(number))
-        };
-        self.lessons.iter().find(is_meant).ok_or_else(|| {
+        self.lessons.iter().find(|lesson| is_called(&lesson.name, wanted)).ok_or_else(|| {
             let names = self.lessons.iter().map(Lesson::bare_name);
             Error::NoSuchLesson { wanted: wanted.to_owned(), meant: closest(wanted, names).map(str::to_owned) }
         })
@@ -119,15 +112,12 @@ impl Lesson {
 
     /// The number that its name begins with.
     pub(crate) fn number(&self) -> Option<u32> {
-        self.name.split_once('-').and_then(|(number, _)| number.parse().ok())
+        parts(&self.name).0
     }
 
     /// Its name without the number.
     pub(crate) fn bare_name(&self) -> &str {
-        match self.name.split_once('-') {
-            Some((_, name)) if self.number().is_some() => name,
-            Some(_) | None => &self.name,
-        }
+        parts(&self.name).1
     }
 
     /// Puts the lesson's files into the folder of a room, where they are missing, and opens the registry that it brings. Gives the links that
@@ -136,26 +126,34 @@ impl Lesson {
     /// # Errors
     /// What the file system says.
     pub(super) fn furnish(&self, room: &mut Room, is_bare: bool) -> Result<Vec<PathBuf>, Error> {
+        let left_out = if is_bare { self.write_to(room.work())? } else { Vec::new() };
         match &self.source {
             Source::BuiltIn(files) => {
-                let (offered, own): (Vec<&Entry>, Vec<&Entry>) =
-                    files.iter().partition(|(name, ..)| Path::new(name).starts_with(HUB));
-                if is_bare {
-                    own.iter().try_for_each(|entry| write(entry, room.work()))?;
-                }
-                if !offered.is_empty() {
-                    let shelves = room.path("shelves");
-                    offered.iter().try_for_each(|entry| write(entry, &shelves))?;
+                let shelves = room.path("shelves");
+                let mut offered = files.iter().filter(|entry| is_offered(entry)).peekable();
+                if offered.peek().is_some() {
+                    offered.try_for_each(|entry| write(entry, &shelves))?;
                     room.open_hub(&shelves.join(HUB))?;
                 }
-            }
-            Source::Folder(folder) if is_bare => {
-                return Ok(room.furnish(folder)?.into_iter().map(|(link, _)| link).collect());
             }
             Source::Folder(folder) if folder.join(HUB).is_dir() => room.open_hub(&folder.join(HUB))?,
             Source::Folder(_) => {}
         }
-        Ok(Vec::new())
+        Ok(left_out)
+    }
+
+    /// Writes the files of the lesson's folder into another one. Gives the links that are left out.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(super) fn write_to(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        match &self.source {
+            Source::BuiltIn(files) => {
+                files.iter().filter(|entry| !is_offered(entry)).try_for_each(|entry| write(entry, folder))?;
+                Ok(Vec::new())
+            }
+            Source::Folder(own) => Ok(copy_lesson(own, folder)?.into_iter().map(|(link, _)| link).collect()),
+        }
     }
 
     /// Whether a folder has a file that is not the lesson's, or not as the lesson has it.
@@ -199,6 +197,20 @@ impl Lesson {
     }
 }
 
+/// The number that the name of a lesson begins with, and what follows it.
+fn parts(name: &str) -> (Option<u32>, &str) {
+    let parts = name
+        .split_once('-')
+        .and_then(|(number, rest)| Some((number.parse().ok(), rest)).filter(|parts| parts.0.is_some()));
+    parts.unwrap_or((None, name))
+}
+
+/// Whether a lesson of this name is meant by a number, a name, or both.
+pub(super) fn is_called(name: &str, wanted: &str) -> bool {
+    let (number, bare) = parts(name);
+    name == wanted || bare == wanted || number.is_some() && wanted.parse().ok() == number
+}
+
 /// Whether two files of one length have the same bytes. What can't be read is not the same.
 fn is_same(mut one: impl BufRead, mut other: impl BufRead) -> bool {
     loop {
@@ -210,6 +222,11 @@ fn is_same(mut one: impl BufRead, mut other: impl BufRead) -> bool {
         one.consume(count);
         other.consume(count);
     }
+}
+
+/// Whether a file is one of what the lesson's registry offers.
+fn is_offered((name, ..): &Entry) -> bool {
+    Path::new(name).starts_with(HUB)
 }
 
 /// Writes a file of a lesson that is built in below a folder.

@@ -67,6 +67,11 @@ impl Courses {
         Ok(name)
     }
 
+    /// What the folder of a pack's learners is called, if it was begun.
+    pub(super) fn known_name(&self, key: &str) -> Option<String> {
+        self.read(key).map(|course| course.name).filter(|name| !name.is_empty())
+    }
+
     /// Notes that a pack is of this commit now, to which the user has agreed; the files of its earlier ones go, unless something else is of
     /// them.
     ///

@@ -32,6 +32,8 @@ pub(crate) enum Error {
     Damaged { path: PathBuf, source: serde_json::Error },
     #[error("`{}` is not empty", .0.display())]
     NotEmpty(PathBuf),
+    #[error("`{}` is no folder", .0.display())]
+    NoFolder(PathBuf),
     #[error("`{}` is a symbolic link, and may lead out of the lesson's folder", .0.display())]
     Link(PathBuf),
     #[error("the lesson `{0}` is open in another terminal")]
@@ -56,7 +58,9 @@ impl Explained for Error {
             Error::Store(error) => error.hint(),
             Error::Layer(error) => error.hint(),
             Error::NoName { .. } => Some("the pack needs names without control characters, in UTF-8".to_owned()),
-            Error::NotEmpty(_) => Some("name a new folder, or an empty one: the lesson's files go there".to_owned()),
+            Error::NotEmpty(_) | Error::NoFolder(_) => {
+                Some("name a new folder, or an empty one: the lesson's files go there".to_owned())
+            }
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
             Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
             Error::Damaged { .. } => {

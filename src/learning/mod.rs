@@ -6,7 +6,8 @@
 //!               commit.rs: the names in that
 //! walk.rs       a lesson → its stops (stop.rs): a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
-//! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks
+//! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks; a folder with the files alone
+//! kept.rs       what is kept of lessons that were begun, and how it goes
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
 //! left.rs       what that shell leaves to the next: where it is, and variables of the lesson; shell_word.rs, quoted.rs: how it reads words
 //! watch.rs      who saves a file is noticed
@@ -19,6 +20,7 @@ mod commit;
 mod console;
 mod courses;
 mod error;
+mod kept;
 mod keyboard;
 mod left;
 mod leftovers;
@@ -38,6 +40,7 @@ pub(crate) use catalogue::{Catalogue, Lesson};
 pub(crate) use commit::Commit;
 pub(crate) use console::{Console, Seen, Stage};
 pub(crate) use error::Error;
+pub(crate) use kept::Kept;
 pub(crate) use packs::{InUse, Origin, Pack, Packs};
 pub(crate) use printed::{is_debugger, is_question};
 pub(crate) use progress::Progress;
@@ -48,4 +51,4 @@ pub(crate) use stop::{Edit, Kind, Line, Stop};
 pub(crate) use user::{Streams, User, WaitFor};
 pub(crate) use walk::Walk;
 pub(crate) use watch::Watch;
-pub(crate) use workspace::{LessonLock, Workspace};
+pub(crate) use workspace::{LessonLock, Workspace, write_files};

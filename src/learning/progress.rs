@@ -120,9 +120,19 @@ impl Records {
         }
     }
 
+    /// Where all of it lies.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What all of the pack is kept under, where the lessons are of one.
+    pub(super) fn key(&self) -> Option<String> {
+        self.pack.as_ref().map(Pack::key)
+    }
+
     /// Whether the last lesson is one of these.
     pub(crate) fn has(&self, last: &Last) -> bool {
-        last.pack().map(|pack| pack.key()) == self.pack.as_ref().map(Pack::key)
+        last.pack().map(|pack| pack.key()) == self.key()
     }
 
     /// The bounds in force.
@@ -141,13 +151,18 @@ impl Records {
         format!("layerlab learn {pack}{words}")
     }
 
+    /// The folder of all learners' folders, if no other one is wished.
+    pub(super) fn lessons_folder() -> PathBuf {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| ".".into(), PathBuf::from);
+        home.join("layerlab-lessons")
+    }
+
     /// The folder where a learner works, if no other one is wished.
     ///
     /// # Errors
     /// What the file system says.
     pub(crate) fn usual_folder(&self, lesson: &str) -> Result<PathBuf, Error> {
-        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| ".".into(), PathBuf::from);
-        let lessons = home.join("layerlab-lessons");
+        let lessons = Records::lessons_folder();
         Ok(match &self.pack {
             None => lessons.join(lesson),
             Some(pack) => lessons.join(self.courses.name(pack)?).join(lesson),

@@ -65,6 +65,13 @@ pub(crate) struct Edit {
     pub(crate) is_change: bool,
 }
 
+impl Edit {
+    /// The file as a whole, where the lines are that.
+    pub(crate) fn text(&self) -> String {
+        self.lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
 impl Stop {
     /// The command that is typed here.
     pub(super) fn command(&self) -> Option<&Line> {

@@ -19,6 +19,8 @@ use super::catalogue::Lesson;
 use super::error::Error;
 use super::left::Left;
 use super::leftovers;
+use super::stop::Kind;
+use super::walk::Walk;
 use crate::document::{self, Links};
 use crate::lesson::{DigestMap, FileName, Mismatch, PAGE, Room, Task, Typing, changed, first_mismatch, is_changed};
 use crate::limits::{Bound, Limits};
@@ -40,14 +42,14 @@ impl LessonLock {
     ///
     /// # Errors
     /// Somebody else has it; what the file system says.
-    pub(crate) fn take(root: &Path, lesson: &Lesson) -> Result<LessonLock, Error> {
+    pub(crate) fn take(root: &Path, name: &str) -> Result<LessonLock, Error> {
         create_private_folder(root)?;
         let path = root.join("lock");
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let lock = options.map_err(Error::io("open", &path))?;
         match lock.try_lock() {
             Ok(()) => Ok(LessonLock { root: root.to_owned(), _lock: lock }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(lesson.name.clone())),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(name.to_owned())),
             Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
         }
     }
@@ -167,14 +169,7 @@ impl Workspace {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
             Ok(()) | Err(_) => {}
         }
-        self.clear();
-        for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
-            let path = self.lock.root.join(name);
-            match std::fs::remove_dir_all(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
-                Ok(()) | Err(_) => {}
-            }
-        }
+        remove_store(&mut self.room, &self.lock.root)?;
         let aside = put_aside(lesson, &work)?;
         if work.exists() {
             std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
@@ -200,14 +195,62 @@ impl Workspace {
 
     /// Ends all that the lesson's commands have started, and removes its images, containers and volumes.
     pub(crate) fn clear(&mut self) {
-        self.room.close_shell();
-        self.room.empty();
-        leftovers::end(&self.lock.root.join("home"));
+        clear(&mut self.room, &self.lock.root);
     }
 
     fn name(&self) -> String {
         self.work().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// Ends all that the commands of a room have started, and removes its images, containers and volumes.
+fn clear(room: &mut Room, root: &Path) {
+    room.close_shell();
+    room.empty();
+    leftovers::end(&root.join("home"));
+}
+
+/// The same, and removes all of the room.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn remove_store(room: &mut Room, root: &Path) -> Result<(), Error> {
+    clear(room, root);
+    for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
+        let path = root.join(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files of a lesson into a new or an empty folder: those of its own folder, and those that its page shows for the first time, so
+/// that nobody has to type them. Gives the links that are left out.
+///
+/// # Errors
+/// The folder has something in it; a lesson with a mistake in it; what the file system says.
+pub(crate) fn write_files(lesson: &Lesson, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    if folder.symlink_metadata().is_ok() && !folder.is_dir() {
+        return Err(Error::NoFolder(folder.to_owned()));
+    }
+    std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+    if std::fs::read_dir(folder).map_err(Error::io("list", folder))?.next().is_some() {
+        return Err(Error::NotEmpty(folder.to_owned()));
+    }
+    let walk = Walk::of(&lesson.page)?;
+    let left_out = lesson.write_to(folder)?;
+    for stop in &walk.stops {
+        let Kind::File(edit) = &stop.kind else { continue };
+        let (name, path) = (edit.file.path(), folder.join(edit.file.path()));
+        // What is there is what the file is at the start.
+        if !edit.is_change && path.symlink_metadata().is_err() {
+            make_folders(folder, name.parent().unwrap_or(Path::new("")))?;
+            replace(&path, &edit.text()).map_err(Error::io("write", &path))?;
+        }
+    }
+    Ok(left_out)
 }
 
 /// Makes the folders of a path below another folder, and follows no link there: nothing outside of it changes.

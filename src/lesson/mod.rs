@@ -66,7 +66,7 @@ pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
 pub(crate) use reading::{Error as ReadError, pages_in, read_text};
 pub(crate) use replay::{Error, Options, Purpose, Replay, replay};
-pub(crate) use room::{Error as RoomError, HUB, Room};
+pub(crate) use room::{Error as RoomError, HUB, Room, copy_lesson};
 pub(crate) use sample::write as write_sample;
 pub(crate) use script::{Act, FileName, acts};
 pub(crate) use session::{CTRL_C, Run, goes_on, typed_at_prompt};

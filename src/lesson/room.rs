@@ -84,6 +84,25 @@ impl Explained for Error {
     }
 }
 
+/// Copies what is in a lesson's folder into another one, without what its registry offers. Gives the links that lead out of the lesson, which
+/// are left out, each with what it leads to.
+///
+/// # Errors
+/// What the file system says; files that are too large.
+pub(crate) fn copy_lesson(folder: &Path, to: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
+    let mut copier = Copier::new(LinksTo::Lesson(0));
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if name == HUB && folder.join(&name).is_dir() {
+            continue;
+        }
+        let copied = copier.copy(&folder.join(&name), &to.join(&name));
+        copied.map_err(|refusal| Error::refused(refusal, folder, Error::LessonTooLarge))?;
+    }
+    Ok(copier.left_out)
+}
+
 /// A place for a page.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -160,18 +179,12 @@ impl Room {
     /// # Errors
     /// As [`Room::new`]; an image for the registry that can't be built.
     pub(crate) fn furnish(&mut self, folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
-        let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
-        let mut copier = Copier::new(LinksTo::Lesson(0));
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            if name == HUB {
-                self.open_hub(&folder.join(name))?;
-                continue;
-            }
-            let copied = copier.copy(&folder.join(&name), &self.work.join(&name));
-            copied.map_err(|refusal| Error::refused(refusal, folder, Error::LessonTooLarge))?;
+        let left_out = copy_lesson(folder, &self.work)?;
+        let shelves = folder.join(HUB);
+        if shelves.is_dir() {
+            self.open_hub(&shelves)?;
         }
-        Ok(copier.left_out)
+        Ok(left_out)
     }
 
     /// Starts a registry that stands in for Docker Hub, as long as the room is open.

@@ -290,7 +290,7 @@ pub(super) fn is_written(tutor: &Tutor<'_>, edit: &Edit) -> bool {
     let workspace = tutor.workspace();
     match edit.is_change {
         true => workspace.is_changed(edit.file.path(), &edit.lines),
-        false => workspace.has(&edit.file, &whole(edit)),
+        false => workspace.has(&edit.file, &edit.text()),
     }
 }
 
@@ -301,7 +301,7 @@ pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
     }
     let text = match edit.is_change {
         true => tutor.workspace().changed(edit.file.path(), &edit.lines),
-        false => Some(whole(edit)),
+        false => Some(edit.text()),
     };
     let Some(text) = text else {
         let name = crate::shown::line(&edit.file.path().display().to_string()).into_owned();
@@ -323,8 +323,4 @@ pub(super) fn write(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<bool, Error> {
     let kept = kept.map(|path| format!(" What you had there is kept in {}.", homely(&path)));
     tutor.say(Role::Good, "✓", &format!("{name} is written.{}", kept.unwrap_or_default()))?;
     Ok(true)
-}
-
-fn whole(edit: &Edit) -> String {
-    edit.lines.iter().map(|line| format!("{line}\n")).collect()
 }

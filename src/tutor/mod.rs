@@ -27,7 +27,7 @@ mod words;
 
 pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
-pub(crate) use open::{LEARNING, Setting, Tutor};
+pub(crate) use open::{LEARNING, Setting, Tutor, homely};
 pub(crate) use prompt::{list, once, reset, run};
 pub(crate) use rehearsal::{Conditions, rehearse};
 pub(crate) use words::{Word, name_of};

@@ -103,7 +103,7 @@ impl<'t> Tutor<'t> {
         let Setting { catalogue, lesson, records, folder, out, palette, terminal, mut lines, interrupt, patience } =
             setting;
         let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
-        let lock = LessonLock::take(&records.place(&lesson.name), lesson)?;
+        let lock = LessonLock::take(&records.place(&lesson.name), &lesson.name)?;
         let progress = SharedProgress::open(records.clone(), &lesson.name)?;
         let kept = progress.look(|progress| progress.folder.clone());
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
@@ -388,7 +388,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// A path as people write it: `~` is their home.
-pub(super) fn homely(path: &Path) -> String {
+pub(crate) fn homely(path: &Path) -> String {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     let below = home.as_ref().and_then(|home| path.strip_prefix(home).ok());
     let text = below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()));

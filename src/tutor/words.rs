@@ -54,7 +54,8 @@ pub(super) fn parse(line: &str, is_session: bool) -> Option<Word> {
 /// What is typed behind `layerlab learn` for a lesson: its name without the number, unless that is a word.
 pub(crate) fn name_of(lesson: &Lesson) -> &str {
     let name = lesson.bare_name();
-    let is_word = WORDS.iter().any(|(word, ..)| *word == name) || ["resume", "continue"].contains(&name);
+    let is_word =
+        WORDS.iter().any(|(word, ..)| *word == name) || ["resume", "continue", "files", "clean"].contains(&name);
     if is_word { &lesson.name } else { name }
 }
 

@@ -29,6 +29,8 @@ mod harness;
 mod health;
 mod homes;
 mod images;
+mod learn_clean;
+mod learn_files;
 mod learners;
 mod learning;
 mod lessons;

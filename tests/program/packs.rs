@@ -58,6 +58,7 @@ fn lessons_come_from_a_repository() {
         let mut text = learn(&place, &server, &format!("list {address}"), "");
         assert_eq!(kept(&place), [commit.as_str()]);
         text += &learn(&place, &server, &format!("own {address}"), "\n\n");
+        text += &learn(&place, &server, &format!("files own {address}"), "");
         text +=
             &learn(&place, &server, "own --pack http://me:swordfish@HOST/course.git#main:packs/first --trust", "\n\n");
         let last = std::fs::read_to_string(place.home().join("learning/last.json")).unwrap();

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 
-use super::packs::PackOptions;
+use super::clean::Clean;
+use super::files::Files;
+use super::packs::{PackOptions, catalogue};
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
-use crate::learning::{Catalogue, Pack, Packs, Records};
+use crate::learning::{Packs, Records};
 use crate::shown;
 use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
 use crate::view::screen::Width;
@@ -63,6 +65,10 @@ enum Verb {
     Solution(Of),
     /// Begin a lesson anew, with fresh files and an empty store
     Reset(Reset),
+    /// Write the files of a lesson into a folder, to go through it by hand
+    Files(Files),
+    /// List what is kept of lessons that were begun, or remove it
+    Clean(Clean),
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +121,8 @@ impl Learn {
             Some(Verb::Reset(Reset { of, force: true })) => {
                 self.opened(world, ui, of.lesson.as_deref(), None, |tutor| Ok(tutor::reset(tutor)?))
             }
+            Some(Verb::Files(files)) => files.run(&self.pack, world, ui),
+            Some(Verb::Clean(clean)) => clean.run(&self.pack, world, ui),
         }
     }
 
@@ -216,12 +224,4 @@ impl Learn {
         }
         work(&mut tutor)
     }
-}
-
-/// The lessons of a pack, or those of this program.
-fn catalogue(world: &World, pack: Option<&Pack>) -> Result<Catalogue, Failure> {
-    Ok(match pack {
-        Some(pack) => Catalogue::of_folder(&pack.folder, world.store.limits())?,
-        None => Catalogue::built_in()?,
-    })
 }

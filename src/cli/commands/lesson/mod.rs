@@ -1,6 +1,8 @@
 //! Commands about lessons and tutorials.
 
 mod check;
+mod clean;
+mod files;
 mod grade;
 pub(in crate::cli) mod learn;
 pub(in crate::cli) mod mdbook;

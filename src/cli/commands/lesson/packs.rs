@@ -1,6 +1,6 @@
 //! `--pack`, and the places of other commands: the folder or the repository that lessons come from, and the question whether their commands may be run.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use super::reading;
 use crate::cli::commands::build::given::GivenOptions;
 use crate::cli::failure::Failure;
 use crate::cli::open_world;
+use crate::cli::pruning::is_confirmed;
 use crate::cli::ui::Ui;
 use crate::diagnostic::{Diagnostic, Explained as _};
 use crate::git::{self, Source, Submodules};
-use crate::learning::{Commit, InUse, Origin, Pack, Packs};
+use crate::learning::{Catalogue, Commit, InUse, Origin, Pack, Packs};
 use crate::machine::files_of_commit;
 use crate::shown;
 use crate::world::World;
@@ -68,6 +69,14 @@ impl Places {
         }
         reading::pages(&places)
     }
+}
+
+/// The lessons of a pack, or those of this program.
+pub(super) fn catalogue(world: &World, pack: Option<&Pack>) -> Result<Catalogue, Failure> {
+    Ok(match pack {
+        Some(pack) => Catalogue::of_folder(&pack.folder, world.store.limits())?,
+        None => Catalogue::built_in()?,
+    })
 }
 
 /// Whether a text is an address, and not a path.
@@ -156,19 +165,12 @@ impl PackOptions {
 
 /// Asks. No answer is a no.
 fn is_agreed(origin: &Origin, folder: &Path, ui: &Ui) -> Result<bool, Failure> {
-    let mut out = ui.plain();
-    write!(
-        out,
+    let question = format!(
         "This pack's commands run as you, and can do what you can do. Read it first if you don't know who wrote it.\n\n  \
          repository  {}\n  commit      {}\n  files       {}\n\nGo on? [y/N] ",
         origin.repository,
         origin.commit,
         shown::line(&folder.to_string_lossy())
-    )?;
-    out.flush()?;
-    let mut answer = String::new();
-    if io::stdin().lock().read_line(&mut answer)? == 0 {
-        writeln!(out)?;
-    }
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    );
+    is_confirmed(ui, &question)
 }
