@@ -277,7 +277,10 @@ fn parse(arguments: Vec<OsString>, called: Called) -> Result<Arguments, clap::Er
         let name = command.get_name().to_owned();
         command = help::grouped(command, &name);
     }
-    Arguments::from_arg_matches(&command.try_get_matches_from(arguments)?)
+    let matches = command.try_get_matches_from(&arguments);
+    Arguments::from_arg_matches(
+        &matches.map_err(|error| usage::with_nearest(error, &Arguments::command(), &arguments))?,
+    )
 }
 
 fn dispatch(arguments: &Arguments, ui: &Ui) -> Result<(), Failure> {

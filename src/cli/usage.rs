@@ -1,10 +1,11 @@
 //! Arguments that can't be understood: the exit code, and what is said of them.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, all_closest};
 use crate::shown;
 
 /// The exit code for arguments that can't be understood, as Docker's: 125 for an option, 1 for a command or a number of arguments.
@@ -27,6 +28,20 @@ pub(super) fn without_folder(error: &clap::Error) -> Option<Diagnostic> {
         Diagnostic::error("the folder to build is missing")
             .hint("did you forget the `.` at the end? It is the folder where you are: `layerlab build -t NAME .`")
     })
+}
+
+/// The error with the commands that a misspelt one is nearest to. Between short words clap counts what they begin with: it takes `rn` for
+/// `rename`.
+pub(super) fn with_nearest(mut error: clap::Error, command: &clap::Command, arguments: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(written)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    let words = arguments.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| word != written);
+    let parent = words.fold(command, |parent, word| parent.find_subcommand(word).unwrap_or(parent));
+    let commands = parent.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let nearest: Vec<String> = all_closest(written, commands).into_iter().map(str::to_owned).collect();
+    if !nearest.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(nearest));
+    }
+    error
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.

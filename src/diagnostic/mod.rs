@@ -24,7 +24,7 @@ mod rule;
 
 pub use explained::Explained;
 pub(crate) use label::Label;
-pub(crate) use likeness::closest;
+pub(crate) use likeness::{all_closest, closest};
 pub(crate) use rule::Rule;
 pub use rule::{Origin, Severity};
 

@@ -125,6 +125,8 @@ fn mistakes_around_the_build() {
         ("a form of progress that does not exist", "build --progress fancy ."),
         ("a flag that does not exist", "build --squash ."),
         ("a command that does not exist", "biuld ."),
+        ("a short command that does not exist", "rn web"),
+        ("a command that does not exist below another", "image lst"),
         ("a command of Docker's", "exec web sh"),
         ("a command of Docker's below another", "store rm x"),
         ("an image that does not exist", "history nothing"),
