@@ -11,7 +11,7 @@
 //! keyboard reaches us. Where a command has a prompt of its own, such as the debugger, a line can be typed there and the terminal left
 //! again, to read on.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -25,8 +25,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process_group, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, QueueSelector, Winsize, tcflush, tcgetattr, tcgetwinsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 
+use super::ahead::Ahead;
 use super::keyboard::Raw;
 use super::left::{Kept, Left};
 use super::printed::{Printed, is_hidden};
@@ -94,8 +95,8 @@ pub(crate) struct Console {
     statuses: File,
     output: File,
     control: PathBuf,
-    /// The side of the pty that commands have.
-    device: CString,
+    /// What was typed while commands ran, and nobody has read.
+    pub(crate) ahead: Ahead,
 }
 
 impl Console {
@@ -146,7 +147,7 @@ impl Console {
         }
         let child = command.spawn()?;
         let control = control.to_owned();
-        Ok(Console { child, master: master.into(), requests, statuses, output, control, device })
+        Ok(Console { child, master: master.into(), requests, statuses, output, control, ahead: Ahead::new(device) })
     }
 
     /// Whether what is typed at a prompt is not to be seen.
@@ -182,7 +183,8 @@ impl Console {
             Streams::Piped => "piped",
             Streams::Alone => "alone",
         };
-        self.forget_keys();
+        // It was not typed for this command.
+        self.ahead.collect();
         let columns = user.keyboard.and_then(|keyboard| tcgetwinsize(keyboard).ok()).map(|size| size.ws_col);
         let columns = columns.filter(|columns| *columns > 0).map(|columns| columns.to_string()).unwrap_or_default();
         writeln!(self.requests, "{word} {columns}")?;
@@ -213,15 +215,6 @@ impl Console {
         }
         self.signal(Signal::HUP);
         Ok(self.attend(Streams::Terminal, WaitFor::End, false, user)?.stage)
-    }
-
-    /// Forgets what was typed for a command that has ended before it read that: the next one is not to find it.
-    fn forget_keys(&self) {
-        let options = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        // Where there is no terminal any more, nothing was typed.
-        if let Ok(device) = rustix::fs::open(self.device.as_c_str(), options, Mode::empty()) {
-            let _ = tcflush(&device, QueueSelector::IFlush);
-        }
     }
 
     fn attend(&mut self, streams: Streams, wait_for: WaitFor, has_echo: bool, user: &mut User<'_>) -> io::Result<Seen> {

@@ -9,12 +9,14 @@
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks; a folder with the files alone
 //! kept.rs       what is kept of lessons that were begun, and how it goes
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
+//! ahead.rs      what is typed while a command runs that does not read it
 //! left.rs       what that shell leaves to the next: where it is, and variables of the lesson; shell_word.rs, quoted.rs: how it reads words
 //! watch.rs      who saves a file is noticed
 //! ```
 //!
 //! What a page may hold, and how its commands are compared, is said in [`crate::lesson`]. Begin with `walk.rs`.
 
+mod ahead;
 mod catalogue;
 mod commit;
 mod console;
@@ -36,6 +38,7 @@ mod walk;
 mod watch;
 mod workspace;
 
+pub(crate) use ahead::TypedAhead;
 pub(crate) use catalogue::{Catalogue, Lesson};
 pub(crate) use commit::Commit;
 pub(crate) use console::{Console, Seen, Stage};

@@ -61,6 +61,8 @@ pub(crate) struct Terminal<A: Assistant> {
     editor: Editor<Helping<A>, DefaultHistory>,
     /// `None` where something else has its name.
     history: Option<PathBuf>,
+    /// What the next line begins with.
+    begun: String,
 }
 
 impl<A: Assistant> Terminal<A> {
@@ -83,7 +85,7 @@ impl<A: Assistant> Terminal<A> {
             // It is a convenience: one that can't be read is no reason to stop.
             let _ = editor.load_history(history);
         }
-        Ok(Terminal { editor, history })
+        Ok(Terminal { editor, history, begun: String::new() })
     }
 
     /// A line, which may have several in it where they were pasted.
@@ -91,7 +93,8 @@ impl<A: Assistant> Terminal<A> {
     /// # Errors
     /// The terminal can't be read.
     pub(crate) fn read(&mut self, prompt: &str) -> io::Result<Next> {
-        match self.editor.readline(prompt) {
+        let begun = std::mem::take(&mut self.begun);
+        match self.editor.readline_with_initial(prompt, (&begun, "")) {
             Ok(line) => Ok(Next::Line(line)),
             Err(ReadlineError::Interrupted | ReadlineError::Signal(_)) => Ok(Next::Interrupted),
             Err(ReadlineError::Eof) => Ok(Next::End),
@@ -124,6 +127,11 @@ impl<A: Assistant> Terminal<A> {
             }
         }
         Ok(Next::Line(whole))
+    }
+
+    /// The next line begins with this, as if it had been typed.
+    pub(crate) fn begin_with(&mut self, begun: String) {
+        self.begun = begun;
     }
 
     /// Adds a line to the history, and saves it at once: a session that is killed has a history, too.

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::comparing::{Where, judge, otherwise};
 use super::error::Error;
-use super::open::{Tutor, homely};
+use super::open::Tutor;
+use super::paths::homely;
 use super::words::WORDS;
 use crate::diagnostic::closest;
 use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor, is_debugger, is_question, quoted};
 use crate::repl;
 use crate::view::palette::Role;
+
+/// The exit code of a command that Ctrl-C has ended.
+const INTERRUPTED: i32 = 130;
 
 /// Does what this stop shows; gives whether that is done.
 pub(super) fn enter(tutor: &mut Tutor<'_>) -> Result<bool, Error> {
@@ -123,7 +127,7 @@ fn tell_status(tutor: &mut Tutor<'_>, typed: &str, code: i32) -> Result<(), Erro
             Some(likely) => format!(": there is no such command; did you mean `{likely}`?"),
             None => ": there is no such command".to_owned(),
         },
-        130 => ": ended by Ctrl-C".to_owned(),
+        INTERRUPTED => ": ended by Ctrl-C".to_owned(),
         148 => ": stopped by Ctrl-Z; `fg` goes on with it".to_owned(),
         _ => String::new(),
     };
@@ -255,6 +259,9 @@ fn arrived(tutor: &mut Tutor<'_>, seen: &Seen, streams: Streams) -> Result<(), E
     let output = seen.output.trim_end_matches('\n');
     if streams == Streams::Terminal && !tutor.is_interactive() && !output.is_empty() {
         tutor.show(&format!("{output}\n"))?;
+    }
+    if let Stage::Ended(INTERRUPTED) = seen.stage {
+        tutor.forget_typed_ahead();
     }
     tutor.session = match &seen.stage {
         Stage::Waits(prompt) => Some(prompt.clone()),

@@ -36,6 +36,10 @@ impl Lines for Person {
         Ok(next)
     }
 
+    fn begin_with(&mut self, begun: String) {
+        self.0.begin_with(begun);
+    }
+
     fn is_interactive(&self) -> bool {
         true
     }

@@ -22,6 +22,9 @@ pub(crate) trait Lines {
     /// The next line behind a prompt.
     fn next(&mut self, prompt: &str, asked: Asked) -> io::Result<Next>;
 
+    /// What the next line begins with, as if it had been typed.
+    fn begin_with(&mut self, _begun: String) {}
+
     /// Whether a person is there, at a terminal: then the prompt and the line are on the screen already.
     fn is_interactive(&self) -> bool;
 

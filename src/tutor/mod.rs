@@ -3,7 +3,7 @@
 //! ```text
 //! words.rs    the words that are the lesson's; all else is a command of the learner's
 //! lines.rs    where lines come from: a pipe; editor.rs: a person at a terminal
-//! open.rs     what the prompt knows of the lesson that is open
+//! open.rs     what the prompt knows of the lesson that is open; paths.rs: how folders are shown
 //! arriving.rs a stop is shown, and passed
 //! doing.rs    commands are run, lines typed, files written; comparing.rs: what they print, beside what the page shows
 //! tasks.rs    checks, hints, solutions
@@ -20,6 +20,7 @@ mod editor;
 mod error;
 mod lines;
 mod open;
+mod paths;
 mod prompt;
 mod rehearsal;
 mod tasks;
@@ -27,7 +28,8 @@ mod words;
 
 pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
-pub(crate) use open::{LEARNING, Setting, Tutor, homely};
+pub(crate) use open::{LEARNING, Setting, Tutor};
+pub(crate) use paths::homely;
 pub(crate) use prompt::{list, once, reset, run};
 pub(crate) use rehearsal::{Conditions, rehearse};
 pub(crate) use words::{Word, name_of};

@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::error::Error;
 use super::lines::{Asked, Lines};
+use super::paths::is_same;
 use crate::learning::{
-    Catalogue, Console, Kind, Lesson, LessonLock, Records, SharedProgress, Stop, Streams, User, Walk, Watch, Workspace,
-    is_question,
+    Catalogue, Console, Kind, Lesson, LessonLock, Records, SharedProgress, Stop, Streams, TypedAhead, User, Walk,
+    Watch, Workspace, is_question,
 };
 use crate::lesson::{Mismatch, plain};
 use crate::progress::Interrupt;
@@ -74,7 +75,7 @@ pub(crate) struct Tutor<'t> {
     pub(super) shown: Shown,
     /// Whether the program that waits was started again.
     pub(super) is_begun_again: bool,
-    /// What was typed where nothing but Enter was asked for: it comes next.
+    /// A line that was typed before it was asked for: it comes next.
     pub(super) typed_early: Option<String>,
 }
 
@@ -319,6 +320,22 @@ impl<'t> Tutor<'t> {
         }
     }
 
+    /// Takes what was typed while a command ran that did not read it. Where a program waits at its prompt, that has it already.
+    pub(super) fn take_typed_ahead(&mut self) {
+        let is_wanted = self.is_interactive() && self.session.is_none() && self.typed_early.is_none();
+        let Some(console) = self.console.as_mut().filter(|_| is_wanted) else { return };
+        match console.ahead.take() {
+            TypedAhead::Line(line) => self.typed_early = Some(line),
+            TypedAhead::Beginning(begun) => self.lines.begin_with(begun),
+        }
+    }
+
+    /// Forgets what was typed for later: Ctrl-C has ended what was to come first.
+    pub(super) fn forget_typed_ahead(&mut self) {
+        self.typed_early = None;
+        self.console.iter_mut().for_each(|console| console.ahead.forget());
+    }
+
     /// The next line behind a prompt, and whether it is to be seen.
     pub(super) fn next_line(&mut self, prompt: &str) -> io::Result<(Next, bool)> {
         let asked = self.asked();
@@ -379,18 +396,4 @@ fn announces(paragraph: &str) -> bool {
     let text = text.trim();
     let is_heading = text.lines().count() == 1 && !text.ends_with(['.', '!', '?', ')', '”']);
     !text.is_empty() && (text.ends_with(':') || is_heading)
-}
-
-/// Whether two paths are of one folder, if by different ways.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    absolute(one) == absolute(other)
-}
-
-/// A path as people write it: `~` is their home.
-pub(crate) fn homely(path: &Path) -> String {
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    let below = home.as_ref().and_then(|home| path.strip_prefix(home).ok());
-    let text = below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()));
-    shown::line(&text).into_owned()
 }

@@ -2,7 +2,8 @@
 
 use super::arriving::{self, Extent};
 use super::error::Error;
-use super::open::{Tutor, homely};
+use super::open::Tutor;
+use super::paths::homely;
 use super::words::{self, WORDS, Word, name_of};
 use super::{doing, tasks};
 use crate::learning::{Catalogue, Error as LearningError, Kind, Records, Walk, is_debugger, quoted};
@@ -35,6 +36,7 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let interrupt = tutor.interrupt.clone();
         let idle = interrupt.idle();
         tutor.set_idle(true);
+        tutor.take_typed_ahead();
         let is_early = tutor.typed_early.is_some();
         let next = tutor.next_line(&prompt);
         tutor.note_typed();
@@ -58,6 +60,7 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
             Ok(Flow::On) => {}
             Ok(Flow::Quit) => break,
             Err(error) if error.is_interrupt() && !tutor.interrupt.is_for_good() => {
+                tutor.forget_typed_ahead();
                 tutor.say(Role::Notice, "·", "stopped")?
             }
             Err(error) => return Err(error),

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 
 use super::error::Error;
 use super::lines::Asked;
-use super::open::{Tutor, homely};
+use super::open::Tutor;
+use super::paths::homely;
 use crate::learning::{Kind, Stop, Watch};
 use crate::lesson::{Mismatch, Task};
 use crate::prompt::Next;

@@ -183,6 +183,33 @@ fn a_command_has_the_terminal_and_ctrl_c_ends_it_alone() {
 }
 
 #[test]
+fn what_is_typed_while_a_command_runs_comes_next() {
+    let place = Place::new("");
+    let mut screen = sit_down(&place, (80, 40), "2");
+    screen.wait_for("02-containers $ ");
+    screen.type_keys("echo $((40 + 1)); sleep 2\r");
+    screen.wait_for("41");
+    // Enter alone is not kept: it would do what was not seen yet.
+    screen.type_keys("\r\recho $((40 + 2))\r\recho $((40 ");
+    screen.wait_for("42");
+    screen.type_keys("+ 3))\r");
+    screen.wait_for("43");
+    screen.type_keys("echo $((60 + 1)); sleep 100\r");
+    screen.wait_for("61");
+    screen.type_keys("echo $((50 + 1))\r");
+    std::thread::sleep(Duration::from_millis(500));
+    screen.type_keys("\x03");
+    screen.wait_for("exit code 130");
+    screen.type_keys("echo $((50 + 2))\r");
+    screen.wait_for("52");
+    screen.type_keys("quit\r");
+    let (code, shown) = screen.end();
+    assert_eq!(code, Some(0));
+    assert!(!shown.contains("51"), "{shown}");
+    assert!(progress(&place, "02-containers")["passed"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn a_saved_file_completes_a_task_without_a_key() {
     let place = Place::new(
         "//- pack/01-own/lesson.md\n# Mine\n\n````exercise\nMake it.\n\n```check\n$ cat made\nyes\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > made\n```\n````\n",
