@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reading.rs  the pages of a folder, and their texts
-//! page.rs     a Markdown text → its fenced blocks; kind.rs: what each of them means
+//! page.rs     a Markdown text → its fenced blocks; fence.rs: their lines; kind.rs: what each of them means
 //! script.rs   blocks → acts: files to write, changes to make, commands to run
 //! session.rs  commands with what they print; unfinished.rs: whether a command is whole
 //! about.rs    what a lesson says of itself; question.rs: what it asks before something happens; task.rs: what is to be done
@@ -12,7 +12,7 @@
 //! room.rs     a folder with a home of its own; copying.rs: what comes into it; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
 //! checking.rs whether commands do what is shown
-//! replay.rs   a page's acts, carried out; how the page would have to look; trouble.rs: what else goes wrong
+//! replay.rs   a page's acts, carried out; how the page would have to look; rewriting.rs: whether it still is the same page then; trouble.rs: what else goes wrong
 //! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
 //! leaving.rs  what is there at the end
 //! grading.rs  what a student has done of a lesson; handed_in.rs: a folder that is not to be trusted, copied
@@ -27,6 +27,7 @@ mod change;
 mod checking;
 mod copying;
 mod digests;
+mod fence;
 mod finding;
 mod fitting;
 mod form;
@@ -41,6 +42,7 @@ mod proving;
 mod question;
 mod reading;
 mod replay;
+mod rewriting;
 mod room;
 mod sample;
 mod script;

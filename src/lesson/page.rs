@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+use super::fence::{below, closes, placed, read_info, without};
 use super::kind::BlockKind;
 
 /// How deep blocks may be within one another. A task has commands in it; that it has no other task in it is said by [`super::form`].
@@ -111,7 +112,8 @@ impl Page {
                 _ => continue,
             };
             let line = line_at(range.start) + 1;
-            let before = line.checked_sub(3).map_or(0, |last| ends[last] + 1);
+            // A carriage return alone ends a line, too.
+            let before = text[..range.start].rfind(['\n', '\r']).map_or(0, |end| end + 1);
             let margin = &text[before..range.start];
             let mut lines = text[range].lines();
             let opening = lines.next().unwrap_or_default();
@@ -159,11 +161,13 @@ impl Page {
         self.headings[..above].last()
     }
 
-    /// The text with other lines in some of its blocks, by their numbers. None of them is within another one.
+    /// The text with other lines in some of its blocks, by their numbers. None of them is within another one. A block with the same lines is as
+    /// it was written, down to blanks that are not seen.
     pub(crate) fn with(&self, changed: &BTreeMap<usize, Vec<String>>) -> String {
-        self.replaced(changed.iter().map(|(number, new)| {
+        let changed = changed.iter().filter(|(number, new)| self.blocks[**number].lines != **new);
+        self.replaced(changed.map(|(number, new)| {
             let block = &self.blocks[*number];
-            let new = new.iter().map(|line| format!("{}{line}", block.margin)).collect();
+            let new = new.iter().map(|line| placed(&block.margin, line)).collect();
             (block.line - 1..block.line - 1 + block.lines.len(), new)
         }))
     }
@@ -174,33 +178,36 @@ impl Page {
             let block = &self.blocks[*number];
             // The mark of a list stands before the first line.
             let margins = std::iter::once(&block.mark).chain(std::iter::repeat(&block.margin));
-            let new = margins.zip(new).map(|(margin, line)| format!("{margin}{line}")).collect();
+            let new = margins.zip(new).map(|(margin, line)| placed(margin, line)).collect();
             (block.line - 2..block.line + block.lines.len(), new)
         }))
     }
 
-    /// The text with other lines in some places, which are in order and apart, as numbers of lines from 0.
+    /// The text with other lines in some places, which are in order and apart, as numbers of lines from 0. New lines end as those around them.
     fn replaced(&self, places: impl Iterator<Item = (Range<usize>, Vec<String>)>) -> String {
+        let lines: Vec<&str> = self.text.split_inclusive('\n').collect();
         let mut text = String::with_capacity(self.text.len());
-        let mut add = |line: &str| {
-            text.push_str(line);
-            text.push('\n');
-        };
-        let mut lines = self.text.lines();
         let mut at = 0;
         for (place, new) in places {
-            lines.by_ref().take(place.start.saturating_sub(at)).for_each(&mut add);
-            new.iter().for_each(|line| add(line.trim_end()));
-            lines.by_ref().take(place.len()).for_each(drop);
+            lines[at..place.start].iter().for_each(|line| text.push_str(line));
+            let end = if lines[place.start.saturating_sub(1)].ends_with("\r\n") { "\r\n" } else { "\n" };
+            new.iter().for_each(|line| text.extend([line, end]));
             at = place.end;
         }
-        lines.for_each(add);
+        lines[at..].iter().for_each(|line| text.push_str(line));
         text
     }
 
     /// A mistake at a line of this page.
     pub(super) fn mistake(&self, line: usize, message: impl Into<String>, hint: &'static str) -> Mistake {
         Mistake { page: self.name.clone(), line, message: message.into(), hint }
+    }
+}
+
+impl Block {
+    /// Whether both are equally deep within lists and quotations.
+    pub(super) fn has_margin_of(&self, other: &Block) -> bool {
+        (&self.mark, &self.margin) == (&other.mark, &other.margin)
     }
 }
 
@@ -254,48 +261,6 @@ fn proof(block: &Block, number: usize) -> Option<Block> {
     })
 }
 
-/// A margin as it stands before the lines after the first: the mark of a list is blank there.
-fn below(margin: &str) -> String {
-    margin.chars().map(|letter| if letter == '>' { '>' } else { ' ' }).collect()
-}
-
-/// A line without as much of the margin as it has.
-fn without<'l>(margin: &str, line: &'l str) -> &'l str {
-    let mut rest = line;
-    for letter in margin.chars() {
-        match rest.chars().next() {
-            Some(first) if first == letter || first == ' ' => rest = &rest[first.len_utf8()..],
-            Some(_) | None => break,
-        }
-    }
-    rest
-}
-
-/// Whether a line closes the block that another one opens.
-fn closes(opening: &str, line: &str) -> bool {
-    let mark = opening.trim_start().chars().next().unwrap_or('`');
-    let length = |line: &str| line.trim_start().chars().take_while(|letter| *letter == mark).count();
-    line.trim().chars().all(|letter| letter == mark) && length(line) >= length(opening).max(3)
-}
-
-/// The language and the file that a fence names.
-fn read_info(info: &str) -> (String, Option<String>) {
-    let info = info.trim();
-    let end = info.find([' ', ',', '{', '\t']).unwrap_or(info.len());
-    let (language, rest) = info.split_at(end);
-    let rest = rest.trim_matches(['{', '}', ',', ' ', '\t']);
-    let named = |key: &str| {
-        let (_, value) = rest.split_once(key)?;
-        match value.strip_prefix('"') {
-            Some(quoted) => quoted.split('"').next(),
-            None => value.split_whitespace().next(),
-        }
-    };
-    let bare = || (!rest.is_empty() && !rest.contains([' ', '=', ','])).then_some(rest);
-    let file = named("title=").or_else(|| named("file=")).or_else(bare);
-    (language.to_owned(), file.map(str::to_owned))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,23 +284,23 @@ mod tests {
     }
 
     #[test]
-    fn fences_name_languages_and_files() {
-        let read = |info: &str| {
-            let (language, file) = read_info(info);
-            format!("{language} {}", file.unwrap_or_default())
-        };
-        assert_eq!(read("sh date.sh"), "sh date.sh");
-        assert_eq!(read("dockerfile {title=\"Dockerfile\"}"), "dockerfile Dockerfile");
-        assert_eq!(read("yaml title=\"a b.yaml\" linenums=1"), "yaml a b.yaml");
-        assert_eq!(read("rust,ignore"), "rust ignore");
-        assert_eq!(read("console"), "console ");
-    }
-
-    #[test]
     fn new_lines_keep_the_margin() {
         let page = parse("- b\n  ```console\n  $ a\n  old\n  ```\nend\n");
         let new = BTreeMap::from([(0, vec!["$ a".to_owned(), String::new(), "new".to_owned()])]);
         assert_eq!(page.with(&new), "- b\n  ```console\n  $ a\n\n  new\n  ```\nend\n");
+    }
+
+    #[test]
+    fn what_is_not_rewritten_stays_byte_for_byte() {
+        let page = parse("a\r\n```console\r\n$ a \r\nold\r\n```\r\n\r\n- ```\n  b\n  \n  ```\n\nend");
+        let same = page.blocks.iter().enumerate().map(|(number, block)| (number, block.lines.clone())).collect();
+        assert_eq!(page.with(&same), page.text);
+        let new = BTreeMap::from([(0, vec!["$ a ".to_owned(), "new".to_owned()])]);
+        assert_eq!(page.with(&new), page.text.replace("old", "new"));
+        // A carriage return alone is no part of a margin.
+        let page = parse("a\r```console\n$ a\n```");
+        let new = BTreeMap::from([(0, vec!["$ a".to_owned(), "b".to_owned()])]);
+        assert_eq!(page.with(&new), "a\r```console\n$ a\nb\n```");
     }
 
     #[test]

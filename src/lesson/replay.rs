@@ -14,6 +14,7 @@ use super::digests::{self, At, DigestMap, OnPages};
 use super::fitting::{align, arranged, fits, likened};
 use super::leaving::Leftovers;
 use super::page::{Block, Mistake, Page};
+use super::rewriting::Rewriting;
 use super::room::{self, Room};
 use super::script::{Act, FileName, acts};
 use super::session::{Piece, Run, typed_at_prompt};
@@ -53,8 +54,8 @@ pub(crate) struct Replay {
     pub(crate) commands: usize,
     /// The page with what was printed in the place of what does not fit.
     pub(crate) found: String,
-    /// The same with all digests as they were printed.
-    pub(crate) updated: String,
+    /// The same with all digests as they were printed; where that would be another page, why it is not rewritten.
+    pub(crate) updated: Result<String, Mistake>,
     /// The blocks that show something else than was printed, by their numbers, as they would have to be.
     pub(crate) drifts: BTreeMap<usize, Vec<String>>,
     /// What is wrong beside the text.
@@ -113,7 +114,7 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
         digest_map: DigestMap::default(),
         digests: Vec::new(),
         found: BTreeMap::new(),
-        updated: BTreeMap::new(),
+        updated: Rewriting::default(),
         troubles: Vec::new(),
         commands: 0,
     };
@@ -136,7 +137,7 @@ struct Replayer<'p> {
     digests: Vec<(usize, String, String)>,
     /// The lines of blocks, as they would have to be.
     found: BTreeMap<usize, Vec<String>>,
-    updated: BTreeMap<usize, Vec<String>>,
+    updated: Rewriting,
     troubles: Vec<Trouble>,
     commands: usize,
 }
@@ -316,8 +317,8 @@ impl Replayer<'_> {
         };
         let (says, status) = (piece.says.iter(), piece.status.iter());
         let commands = typed.iter().map(|line| self.digest_map.as_printed(line));
-        let block = self.updated.entry(piece.block).or_default();
-        block.extend(says.clone().cloned().chain(commands).chain(updated).chain(status.clone().cloned()));
+        let lines = says.clone().cloned().chain(commands).chain(updated).chain(status.clone().cloned());
+        self.updated.add(piece, line, lines);
         let block = self.found.entry(piece.block).or_default();
         block.extend(says.chain(typed).cloned().chain(found).chain(status.cloned()));
     }
@@ -354,7 +355,10 @@ impl Replayer<'_> {
             Purpose::Prove => self.room.leftovers()?,
             Purpose::Compare | Purpose::Rewrite => Leftovers::default(),
         };
-        let updated = self.digest_map.as_printed(&self.page.with(&self.updated));
+        let updated = match self.options.purpose {
+            Purpose::Rewrite => self.updated.of(self.page, &self.digest_map),
+            Purpose::Compare | Purpose::Prove => Ok(self.page.text.clone()),
+        };
         let found = self.page.with(&self.found);
         let Replayer { page, commands, troubles, found: mut drifts, .. } = self;
         drifts.retain(|block, lines| page.blocks[*block].lines != *lines);

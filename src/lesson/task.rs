@@ -1,7 +1,9 @@
 //! A task: what is to be done, how it is seen to be done, hints, and what does it.
 
+use std::ops::Range;
+
 use super::kind::BlockKind;
-use super::page::{Mistake, Page};
+use super::page::{Block, Mistake, Page};
 use super::session::{self, Run};
 
 /// The line that the solution of a task follows.
@@ -28,7 +30,12 @@ impl Task {
     pub(crate) fn read(page: &Page, number: usize) -> Result<Task, Mistake> {
         let block = &page.blocks[number];
         let place = block.line - 1;
-        let Some(offset) = block.lines.iter().position(|line| line.trim() == SOLUTION) else {
+        let mut is_free = vec![true; block.lines.len()];
+        for (_, inner) in page.within(number) {
+            is_free[with_fences(block, inner)].fill(false);
+        }
+        let is_mark = |(line, is_free): (&String, &bool)| *is_free && line.trim() == SOLUTION;
+        let Some(offset) = block.lines.iter().zip(&is_free).position(is_mark) else {
             return Err(page.mistake(place, "this task has no solution", "it follows a line `Solution:`"));
         };
         let solution_line = block.line + offset;
@@ -49,9 +56,7 @@ impl Task {
                 | BlockKind::File
                 | BlockKind::Text => continue,
             }
-            // With both fences.
-            let first = part.line - block.line - 1;
-            is_described[first..first + part.lines.len() + 2].fill(false);
+            is_described[with_fences(block, part)].fill(false);
         }
         if checks.is_empty() {
             let hint = "a block `check` has commands that print what is shown only when the task is done";
@@ -73,6 +78,12 @@ impl Task {
         let number = seen.saturating_add(1).min(self.hints.len());
         Some((number, self.hints.get(number.checked_sub(1)?)?))
     }
+}
+
+/// Which lines of a task a block in it has, with both fences.
+fn with_fences(task: &Block, inner: &Block) -> Range<usize> {
+    let first = inner.line - task.line - 1;
+    first..first + inner.lines.len() + 2
 }
 
 /// The text of some lines, where blank ones between them are one.
@@ -132,6 +143,10 @@ mod tests {
         let hint = "```hint\nh\n```\n";
         assert_eq!(message("Do it.\n"), "page.md:3: this task has no solution");
         assert_eq!(message(&format!("Do it.\n{hint}Solution:\n")), "page.md:3: this task has no check");
+        // A block may have such a line in it.
+        for inner in ["```check\n$ a\nSolution:\n```\n", "- ```text\n  Solution:\n  ```\n"] {
+            assert_eq!(message(&format!("Do it.\n{inner}")), "page.md:3: this task has no solution");
+        }
         assert_eq!(message(&format!("Do it.\n{check}Solution:\n")), "page.md:3: this task has no hint");
         assert_eq!(
             message(&format!("{check}{hint}Solution:\n")),

@@ -12,9 +12,9 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
+use crate::debugger::replace;
 use crate::diagnostic::Diagnostic;
-use crate::errno;
-use crate::lesson::{self, OnPages, Page, Purpose, Replay};
+use crate::lesson::{self, Mistake, OnPages, Page, Purpose, Replay, read_text};
 use crate::limits::Limits;
 use crate::view::drift;
 
@@ -48,41 +48,62 @@ impl Verify {
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
         let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
-        let pages = self.files.iter().map(|file| read(file, &limits)).collect::<Result<Vec<Page>, Failure>>()?;
+        // A page that is none, or can't be run, hides nothing of the others.
+        let pages: Vec<Result<Page, Failure>> = self.files.iter().map(|file| read(file, &limits)).collect();
         let patience = Duration::from_secs(self.timeout);
         let purpose = if self.update { Purpose::Rewrite } else { Purpose::Compare };
-        let options = lesson::Options { with: self.with.clone(), patience, purpose, interrupt };
+        let options = lesson::Options { with: self.with.clone(), patience, purpose, interrupt: interrupt.clone() };
         let on_pages = Mutex::new(OnPages::default());
-        let replays = lesson::on_each(&pages, self.jobs, |page| lesson::replay(page, &options, &on_pages));
+        let found = lesson::on_each(&pages, self.jobs, |page| {
+            page.as_ref().ok().map(|page| lesson::replay(page, &options, &on_pages))
+        });
         let mut is_right = true;
-        for (page, replay) in pages.iter().zip(replays) {
-            is_right &= self.show(page, &replay?, ui)?;
+        for ((path, page), replay) in self.files.iter().zip(pages).zip(found) {
+            let shown = page.and_then(|page| match replay {
+                Some(replay) => self.show(path, &page, &replay?, &limits, ui),
+                None => Ok(true),
+            });
+            match shown {
+                Ok(is_as_shown) => is_right &= is_as_shown,
+                // That is said once, for all pages.
+                Err(_) if interrupt.is_requested() => is_right = false,
+                // Nobody reads on.
+                Err(failure) if failure.diagnostics.is_empty() => return Err(failure),
+                Err(failure) => {
+                    ui.report(&failure.diagnostics, failure.source.as_ref());
+                    is_right = false;
+                }
+            }
         }
         if is_right { Ok(()) } else { Err(Failure::status(1)) }
     }
 
     /// Shows what was found on a page, and rewrites it where that is asked for; says whether all is as it is shown.
-    fn show(&self, page: &Page, replay: &Replay, ui: &Ui) -> Result<bool, Failure> {
-        let mut out = ui.out();
-        let path = Path::new(&page.name);
-        let is_written = self.update && replay.updated != page.text;
-        if is_written {
-            // Beside it first: a page is never half written.
-            let failed = |error| Diagnostic::error(format!("can't write {}: {}", page.name, errno::describe(&error)));
-            let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-            file.write_all(replay.updated.as_bytes()).map_err(failed)?;
-            let modes = path.metadata().map_err(failed)?.permissions();
-            file.as_file().set_permissions(modes).map_err(failed)?;
-            file.persist(path).map_err(|error| failed(error.error))?;
-        }
-        out.write_all(drift::report(ui.palette, page, replay, self.update).as_bytes())?;
+    fn show(&self, path: &Path, page: &Page, replay: &Replay, limits: &Limits, ui: &Ui) -> Result<bool, Failure> {
+        let rewritten = if self.update { rewrite(path, page, replay, limits) } else { Ok(()) };
+        let is_updated = self.update && rewritten.is_ok();
+        ui.out().write_all(drift::report(ui.palette, page, replay, is_updated).as_bytes())?;
+        rewritten?;
         Ok(replay.troubles.is_empty() && (self.update || replay.found == page.text))
     }
 }
 
+/// Puts what was printed into a page.
+fn rewrite(path: &Path, page: &Page, replay: &Replay, limits: &Limits) -> Result<(), Failure> {
+    let updated = replay.updated.as_ref().map_err(Mistake::clone)?;
+    if *updated == page.text {
+        return Ok(());
+    }
+    // Commands take their time, and somebody may write meanwhile.
+    if read_text(path, limits)?.text != page.text {
+        let message = format!("`{}` has changed while its commands ran: it is left as it is", page.name);
+        return Err(Diagnostic::error(message).hint("rewrite it again").into());
+    }
+    Ok(replace(path, updated.as_bytes())?)
+}
+
 /// Reads a page.
 fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
-    let source = lesson::read_text(path, limits)?;
+    let source = read_text(path, limits)?;
     Ok(Page::parse(&source.name, &source.text)?)
 }
