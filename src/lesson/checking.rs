@@ -48,7 +48,8 @@ pub(crate) fn first_mismatch(
     for check in checks {
         let command = digests.as_printed(&check.command);
         let result = run(&command)?;
-        if let Some(mismatch) = mismatch(check, &command, &result) {
+        let expected = check.output().iter().map(|line| digests.as_printed(line)).collect();
+        if let Some(mismatch) = mismatch(check, command, expected, &result) {
             return Ok(Some(mismatch));
         }
     }
@@ -57,8 +58,8 @@ pub(crate) fn first_mismatch(
 // ANCHOR_END: first_mismatch
 
 /// What a command did otherwise than is shown. Where a line `? 3` does not say so, it is to end with exit code 0.
-fn mismatch(shown: &Run, command: &str, result: &CommandResult) -> Option<Mismatch> {
-    let (expected, status) = (shown.output(), shown.status.unwrap_or(0));
+fn mismatch(shown: &Run, command: String, expected: Vec<String>, result: &CommandResult) -> Option<Mismatch> {
+    let status = shown.status.unwrap_or(0);
     let mut seen: Vec<String> = result.output.lines().map(str::to_owned).collect();
     let cause = match result.end {
         _ if result.is_cut => {
@@ -66,10 +67,10 @@ fn mismatch(shown: &Run, command: &str, result: &CommandResult) -> Option<Mismat
             Cause::TooMuch
         }
         End::TimedOut(patience) => Cause::TimedOut(patience),
-        End::Exit(_) if align(&expected, &seen).is_none() => Cause::Output,
+        End::Exit(_) if align(&expected, &seen, shown.comparison).is_none() => Cause::Output,
         End::Exit(code) if code != status => Cause::ExitCode { expected: status, seen: code },
         End::Exit(_) => return None,
     };
     let says = shown.says.clone();
-    Some(Mismatch { line: shown.line, says, command: command.to_owned(), expected, seen, cause })
+    Some(Mismatch { line: shown.line, says, command, expected, seen, cause })
 }

@@ -3,6 +3,8 @@
 //! What differs from run to run and from machine to machine is compared by its kind: ids and digests, dates and times, ages
 //! (`2 minutes ago`), durations (`14 ms`), names of containers that nobody has given, large sizes (`5.52MB`; smaller ones are what a lesson is
 //! about), the width of columns. `…` stands for anything in its line, and alone in a line for any number of lines.
+//!
+//! Where a task is checked every word counts: a student's digest, date or size that is not the right one is wrong.
 
 use std::collections::VecDeque;
 
@@ -17,9 +19,32 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const LARGE: [&str; 6] = ["MB", "GB", "TB", "MiB", "GiB", "TiB"];
 
+/// What of two lines has to be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// The kind of what differs each time, and all other words.
+    ByKind,
+    /// Every word.
+    ByWord,
+}
+
 /// Whether a line that is shown fits a line that was printed.
 pub(crate) fn fits(shown: &str, printed: &str) -> bool {
-    let (shown, printed) = (kinds(shown), kinds(printed));
+    Comparison::ByKind.fits(shown, printed)
+}
+
+impl Comparison {
+    /// Whether a line that is shown fits a line that was printed.
+    pub(crate) fn fits(self, shown: &str, printed: &str) -> bool {
+        match self {
+            Comparison::ByKind => is_like(&kinds(shown), &kinds(printed)),
+            Comparison::ByWord => is_like(&words(shown), &words(printed)),
+        }
+    }
+}
+
+/// Whether a text is the other one, in which `…` stands for anything.
+fn is_like(shown: &str, printed: &str) -> bool {
     let parts: Vec<&str> = shown.split(ANYTHING).collect();
     let [first, middle @ .., last] = parts.as_slice() else { return shown == printed };
     let Some(mut rest) = printed.strip_prefix(first) else { return false };
@@ -34,7 +59,7 @@ pub(crate) fn fits(shown: &str, printed: &str) -> bool {
 
 // ANCHOR: align
 /// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed.
-pub(crate) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, usize)>> {
+pub(crate) fn align(shown: &[String], printed: &[String], comparison: Comparison) -> Option<Vec<(usize, usize)>> {
     let is_any = |line: &String| line.trim() == ANYTHING.to_string();
     let mut pairs = Vec::new();
     let (mut at, mut to) = (0, 0);
@@ -44,7 +69,7 @@ pub(crate) fn align(shown: &[String], printed: &[String]) -> Option<Vec<(usize, 
         if at < shown.len() && is_any(&shown[at]) {
             last = Some((at, to, pairs.len()));
             at += 1;
-        } else if at < shown.len() && fits(&shown[at], &printed[to]) {
+        } else if at < shown.len() && comparison.fits(&shown[at], &printed[to]) {
             pairs.push((at, to));
             (at, to) = (at + 1, to + 1);
         } else {
@@ -91,15 +116,21 @@ pub(crate) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str
 pub(super) fn likened(
     shown: &[String],
     printed: &[String],
+    comparison: Comparison,
     fitting: impl Fn(&str, &str) -> String,
     other: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let mut shown: Vec<&String> = shown.iter().filter(|line| line.trim() != "…").collect();
-    let line = |printed: &String| match shown.iter().position(|shown| fits(shown, printed)) {
+    let line = |printed: &String| match shown.iter().position(|shown| comparison.fits(shown, printed)) {
         Some(place) => fitting(shown.remove(place), printed),
         None => other(printed),
     };
     printed.iter().map(line).collect()
+}
+
+/// A line without the width of its columns.
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A line with the kinds of those words of it that differ each time.
@@ -228,9 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn every_word_counts_where_a_task_is_checked() {
+        let is_same = |shown, printed| Comparison::ByWord.fits(shown, printed);
+        assert!(is_same("CapEff: 0000000000000000", "CapEff:\t0000000000000000"));
+        assert!(is_same("Up …", "Up 4 seconds"));
+        for (shown, printed) in [
+            ("CapEff: 0000000000000000", "CapEff: 00000000a80425fb"),
+            ("684c9edb1c1d", "111122223333"),
+            ("1970-01-01", "2026-11-29"),
+            ("Up 4 seconds", "Up 5 seconds"),
+            ("took 14 ms", "took 15 ms"),
+            ("5.52MB", "2.1MB"),
+            ("thoughtful_nygaard", "playful_ritchie"),
+        ] {
+            assert!(fits(shown, printed) && !is_same(shown, printed), "{shown}");
+        }
+    }
+
+    #[test]
     fn lines_that_fit_keep_their_form() {
         let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-        let found = likened(&lines("a …|b"), &lines("x|a 1"), |shown, _| shown.to_owned(), str::to_owned);
+        let found =
+            likened(&lines("a …|b"), &lines("x|a 1"), Comparison::ByKind, |shown, _| shown.to_owned(), str::to_owned);
         assert_eq!(found, lines("x|a …"));
     }
 
@@ -249,7 +299,7 @@ mod tests {
     #[test]
     fn an_ellipsis_alone_stands_for_lines() {
         let lines = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-        let align = |shown: &str, printed: &str| align(&lines(shown), &lines(printed));
+        let align = |shown: &str, printed: &str| align(&lines(shown), &lines(printed), Comparison::ByKind);
         assert_eq!(align("a|…|c", "a|b|b|c"), Some(vec![(0, 0), (2, 3)]));
         assert_eq!(align("a|…|c", "a|c|c"), Some(vec![(0, 0), (2, 2)]));
         assert_eq!(align("a|…", "a"), Some(vec![(0, 0)]));

@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::checking::{Mismatch, first_mismatch};
@@ -28,6 +30,10 @@ use crate::diagnostic::Explained;
 use crate::errno;
 use crate::limits::Limits;
 use crate::progress::Interrupt;
+
+/// Where a home has its containers, each in a folder that is called by its id, and what makes such a folder one.
+const CONTAINERS: &str = "containers";
+const RECORD: &str = "container.json";
 
 /// What is graded, and how.
 #[derive(Debug)]
@@ -72,6 +78,16 @@ pub(crate) enum Error {
     Page(#[from] Mistake),
     #[error("{what} `{}`: {}", path.display(), errno::describe(source))]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    /// A check has made containers that can't be removed.
+    #[error("a check has left containers in `{}`: {said}", home.display())]
+    Left { home: PathBuf, said: String },
+}
+
+impl Error {
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = path.to_owned();
+        move |source| Error::Io { what, path, source }
+    }
 }
 
 impl Explained for Error {
@@ -79,6 +95,9 @@ impl Explained for Error {
         match self {
             Error::Page(mistake) => mistake.hint(),
             Error::Io { source, .. } => errno::hint(source),
+            Error::Left { .. } => {
+                Some("remove them with `layerlab --home HOME rm -f NAME`, and grade again".to_owned())
+            }
         }
     }
 }
@@ -105,18 +124,14 @@ impl Grader<'_> {
     /// # Errors
     /// A page with a task that is not whole; a folder or a home that is not there.
     pub(crate) fn grade(&self) -> Result<Grade, Error> {
-        let failed = |what, path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Io { what, path, source }
-        };
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new().prefix("layerlab-grade-").tempdir_in(&parent);
-        let folder = folder.map_err(failed("can't make a folder in", &parent))?;
-        let home = self.home.canonicalize().map_err(failed("can't find the home", self.home))?;
+        let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
+        let home = self.home.canonicalize().map_err(Error::io("can't find the home", self.home))?;
         let room = CheckRoom { folder: folder.path(), home, work: self.work, grader: self };
-        room.furnish().map_err(failed("can't make a place in", folder.path()))?;
+        room.furnish().map_err(Error::io("can't make a place in", folder.path()))?;
         let left_out = handed_in::copy(self.work, &room.path("work"), self.limits);
-        let left_out = left_out.map_err(failed("can't copy", self.work))?;
+        let left_out = left_out.map_err(Error::io("can't copy", self.work))?;
         let mut tasks = Vec::new();
         for (number, block) in self.page.blocks.iter().enumerate() {
             let Some(subject) = Subject::of(block.kind).filter(|subject| *subject != Subject::Prediction) else {
@@ -125,7 +140,7 @@ impl Grader<'_> {
             let task = Task::read(self.page, number)?;
             let heading = self.page.heading_above(block.line).map(|heading| heading.text.clone()).unwrap_or_default();
             let points = points(self.page, number, subject)?;
-            let mismatch = room.mismatch(&task).map_err(failed("can't check in", folder.path()))?;
+            let mismatch = room.mismatch(&task)?;
             tasks.push(Graded { subject, line: block.line - 1, heading, points, mismatch });
         }
         let title = self.page.title().unwrap_or_default().to_owned();
@@ -201,27 +216,53 @@ impl CheckRoom<'_> {
         shell.run(command, &Typing::nothing(self.grader.patience, self.grader.interrupt))
     }
 
-    /// The first check of a task that does not pass. What the checks have started is ended.
-    fn mismatch(&self, task: &Task) -> io::Result<Option<Mismatch>> {
+    /// The first check of a task that does not pass. What the checks have started is ended, and what they have made is removed, however they end.
+    fn mismatch(&self, task: &Task) -> Result<Option<Mismatch>, Error> {
         let before = self.containers()?;
-        let mut shell = self.shell()?;
+        let mut shell = self.shell().map_err(Error::io("can't start a shell in", self.folder))?;
         // The page's own digests: a student's machine has others, which only the learner's walk knows.
         let digests = DigestMap::default();
         let mismatch =
-            first_mismatch(&task.checks, &digests, |check| self.run(&mut shell, &format!("set -u\n{check}")))?;
+            first_mismatch(&task.checks, &digests, |check| self.run(&mut shell, &format!("set -u\n{check}")));
         drop(shell);
-        let after = self.containers()?;
-        let new: Vec<&str> = after.difference(&before).map(String::as_str).collect();
-        if !new.is_empty() {
-            self.run(&mut self.shell()?, &format!("docker rm -f -v {}", new.join(" ")))?;
-        }
-        Ok(mismatch)
+        // Also after Ctrl-C: what is left would be in the way of the next grading, and nobody could say that it is not the student's.
+        self.remove(self.containers()?.difference(&before))?;
+        mismatch.map_err(Error::io("can't check in", self.folder))
     }
 
-    /// The ids of all containers of the home.
-    fn containers(&self) -> io::Result<BTreeSet<String>> {
-        let listed = self.run(&mut self.shell()?, "docker ps -a -q --no-trunc")?;
-        let is_id = |line: &&str| line.len() == 64 && line.chars().all(|digit| digit.is_ascii_hexdigit());
-        Ok(listed.output.lines().filter(is_id).map(str::to_owned).collect())
+    /// The ids of all containers of the home, as its folder says. A command could fail, or be too slow, and then the student's own would look as if
+    /// the checks had made them.
+    fn containers(&self) -> Result<BTreeSet<String>, Error> {
+        let folder = self.home.join(CONTAINERS);
+        let failed = |source| Error::io("can't list", &folder)(source);
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut ids = BTreeSet::new();
+        for entry in entries {
+            ids.extend(entry.map_err(failed)?.file_name().into_string());
+        }
+        Ok(ids)
+    }
+
+    /// Removes containers with their volumes.
+    fn remove<'i>(&self, ids: impl Iterator<Item = &'i String>) -> Result<(), Error> {
+        // What a build was killed in is no container, and goes by itself.
+        let is_container = |id: &&String| self.home.join(CONTAINERS).join(id).join(RECORD).exists();
+        let ids: Vec<&String> = ids.filter(is_container).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut command = Command::new(self.path("bin/layerlab"));
+        command.args(["rm", "-f", "-v"]).args(&ids).env_clear().envs(self.variables());
+        // Ctrl-C is for the check.
+        let output = command.stdin(Stdio::null()).process_group(0).output();
+        let output = output.map_err(Error::io("can't run", &self.path("bin/layerlab")))?;
+        if ids.iter().any(|id| self.home.join(CONTAINERS).join(id).join(RECORD).exists()) {
+            let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+            return Err(Error::Left { home: self.home.clone(), said });
+        }
+        Ok(())
     }
 }

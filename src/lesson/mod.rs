@@ -60,7 +60,7 @@ pub(crate) use change::{changed, is_changed};
 pub(crate) use checking::{Cause, Mismatch, first_mismatch};
 pub(crate) use digests::{DigestMap, OnPages};
 pub(crate) use finding::{Evidence, Finding, Level, Subject};
-pub(crate) use fitting::{align, arranged, fits};
+pub(crate) use fitting::{Comparison, align, arranged, fits};
 pub(crate) use grading::{Grade, Graded, Grader};
 pub(crate) use kind::BlockKind;
 pub(crate) use page::{Block, Mistake, Page};

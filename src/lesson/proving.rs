@@ -126,7 +126,8 @@ impl Prover<'_> {
                     "show what a run prints, and mark the answer as right that it proves",
                 ),
                 (subject @ (Subject::Exercise | Subject::Challenge), BlockKind::Check) => {
-                    (subject, "the check does not pass after the solution", "do what the check asks in the solution")
+                    let hint = "do what the check asks in the solution; show as `…` what differs from run to run: in a check every word counts";
+                    (subject, "the check does not pass after the solution", hint)
                 }
                 _ => (
                     Subject::Transcript,

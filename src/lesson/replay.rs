@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::change::changed;
 use super::checking::first_mismatch;
 use super::digests::{self, At, DigestMap, OnPages};
-use super::fitting::{align, arranged, fits, likened};
+use super::fitting::{Comparison, align, arranged, fits, likened};
 use super::leaving::Leftovers;
 use super::page::{Block, Mistake, Page};
 use super::rewriting::Rewriting;
@@ -262,7 +262,7 @@ impl Replayer<'_> {
         self.judge(run, &result);
         for (number, (piece, printed)) in run.pieces.iter().zip(run.cut(&result.output)).enumerate() {
             let line = if number == 0 { run.line } else { self.page.blocks[piece.block].line };
-            self.compare(piece, line, &printed);
+            self.compare(piece, line, &printed, run.comparison);
         }
         Ok(())
     }
@@ -294,10 +294,14 @@ impl Replayer<'_> {
     }
 
     /// Compares a piece, which begins at a line, with what was printed, and notes how it would have to look.
-    fn compare(&mut self, piece: &Piece, line: usize, printed: &[String]) {
+    fn compare(&mut self, piece: &Piece, line: usize, printed: &[String], comparison: Comparison) {
         let (typed, shown) = piece.shown.split_at(piece.typed);
         let printed = &arranged(shown, printed, |line| self.digest_map.as_printed(line));
-        let (found, updated) = match align(shown, printed) {
+        let expected: Vec<String> = match comparison {
+            Comparison::ByKind => shown.to_vec(),
+            Comparison::ByWord => shown.iter().map(|line| self.digest_map.as_printed(line)).collect(),
+        };
+        let (found, updated) = match align(&expected, printed, comparison) {
             Some(pairs) => {
                 let mut updated = shown.to_vec();
                 for (at, to) in pairs {
@@ -311,8 +315,8 @@ impl Replayer<'_> {
                 (shown.to_vec(), updated)
             }
             None => (
-                likened(shown, printed, |shown, _| shown.to_owned(), |line| self.digest_map.as_shown(line)),
-                likened(shown, printed, digests::replaced, str::to_owned),
+                likened(shown, printed, comparison, |shown, _| shown.to_owned(), |line| self.digest_map.as_shown(line)),
+                likened(shown, printed, comparison, digests::replaced, str::to_owned),
             ),
         };
         let (says, status) = (piece.says.iter(), piece.status.iter());

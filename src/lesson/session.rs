@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::fitting::Comparison;
 use super::kind::BlockKind;
 use super::page::{Block, Mistake, Page};
 use super::unfinished::is_unfinished;
@@ -30,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) status: Option<i32>,
     /// What it proves, in Markdown: the check of a task may say so above it.
     pub(crate) says: Option<String>,
+    /// How what it prints is compared.
+    pub(crate) comparison: Comparison,
 }
 
 /// The part of one block that belongs to one command.
@@ -75,6 +78,7 @@ pub(super) fn runs(
     change: &mut Option<usize>,
 ) -> Result<Vec<Run>, Mistake> {
     let block = &page.blocks[number];
+    let comparison = if block.kind == BlockKind::Check { Comparison::ByWord } else { Comparison::ByKind };
     let mut runs: Vec<Run> = Vec::new();
     if let Some(run) = &mut before
         && block.lines.first().is_some_and(|line| !line.starts_with("$ "))
@@ -107,7 +111,8 @@ pub(super) fn runs(
             let sentence = says.as_deref().and_then(said).map(str::to_owned);
             let piece = Piece { block: number, says, typed: typed.len(), shown: typed, status: None };
             let (input, pieces) = (Vec::new(), vec![piece]);
-            runs.push(Run { line: at, command, input, pieces, edits: Vec::new(), status: None, says: sentence });
+            let edits = Vec::new();
+            runs.push(Run { line: at, command, input, pieces, edits, status: None, says: sentence, comparison });
             continue;
         }
         let Some(run) = runs.last_mut().or(before.as_deref_mut()) else {

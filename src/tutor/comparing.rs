@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::open::Tutor;
 use crate::learning::{Line, Seen};
-use crate::lesson::{CTRL_C, Cause, Mismatch, align, arranged, fits};
+use crate::lesson::{CTRL_C, Cause, Comparison, Mismatch, align, arranged, fits};
 use crate::view::learning as text;
 use crate::view::palette::Role;
 
@@ -26,7 +26,7 @@ pub(super) fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, place: Wher
     let expected = trimmed(&expected);
     let known = tutor.progress.look(|progress| progress.digests.clone());
     let printed = arranged(expected, &printed, |line| known.as_printed(line));
-    if let Some(pairs) = align(expected, &printed) {
+    if let Some(pairs) = align(expected, &printed, Comparison::ByKind) {
         return Ok(tutor
             .progress
             .change(|progress| {
@@ -94,7 +94,7 @@ pub(super) fn agrees(expected: &[String], output: &str) -> bool {
     let printed: Vec<String> = output.trim_end().lines().map(str::to_owned).collect();
     let (one, other) = (expected.join(" "), printed.join(" "));
     // Where there is less room, what was printed has an ellipsis of its own.
-    align(trimmed(expected), &printed).is_some() || fits(&one, &other) || fits(&other, &one)
+    align(trimmed(expected), &printed, Comparison::ByKind).is_some() || fits(&one, &other) || fits(&other, &one)
 }
 
 /// Lines without the empty ones at the end.

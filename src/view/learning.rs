@@ -5,7 +5,7 @@ use super::palette::{Palette, Role};
 use super::table;
 use crate::diagnostic::Explained as _;
 use crate::learning::{Error, Lesson, Progress, Walk};
-use crate::lesson::{Cause, Mismatch, Question, Run, align};
+use crate::lesson::{Cause, Comparison, Mismatch, Question, Run, align};
 use crate::shown;
 
 /// How many lines of an output are shown.
@@ -102,8 +102,8 @@ fn found(mismatch: &Mismatch, palette: Palette, columns: usize) -> String {
     text.push_str(&side("expected", Role::Good, &mismatch.expected));
     text.push_str(&side("seen", Role::Bad, &mismatch.seen));
     // Where something else was printed, the exit code follows from that.
-    let follows =
-        matches!(mismatch.cause, Cause::ExitCode { .. }) && align(&mismatch.expected, &mismatch.seen).is_none();
+    let follows = matches!(mismatch.cause, Cause::ExitCode { .. })
+        && align(&mismatch.expected, &mismatch.seen, Comparison::ByKind).is_none();
     let cause = super::mismatch::cause(mismatch.cause).filter(|_| !follows);
     text.extend(cause.map(|cause| format!("      {cause}\n")));
     text

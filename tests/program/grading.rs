@@ -1,6 +1,10 @@
 //! `lesson grade`: which tasks are done, and students who would rather have it said than do it.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::harness::{Place, filter};
 use crate::learning::learn;
@@ -170,4 +174,51 @@ fn nothing_that_a_student_prints_acts_on_a_terminal() {
     let said = graded(&place, "$ cat note\nright\n");
     assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{7}']), "{said:?}");
     assert!(said.lines().all(|line| line.chars().count() < 300) && said.contains('…'), "{said}");
+}
+
+/// What is compared by its kind elsewhere is an answer here.
+#[test]
+fn a_wrong_digest_is_a_wrong_answer() {
+    let place = student("//- student/f\nwrong\n");
+    let right = "4a0b4e1d1ae7e1f1d6b9e4c0b1b6a8f2b9b3d5f1c2a3948576a0b1c2d3e4f506  -";
+    let mut said = graded(&place, &format!("$ sha256sum < f\n{right}\n"));
+    for (command, shown) in [
+        ("echo CapEff: 00000000a80425fb", "CapEff: 0000000000000000"),
+        ("echo 2.5 MB in 14 ms", "1.5 MB in 12 ms"),
+        ("date -u -d @0 +%F", "2026-11-29"),
+        ("echo Up 5 seconds", "Up 4 seconds"),
+    ] {
+        said += &graded(&place, &format!("$ {command}\n{shown}\n"));
+    }
+    said += &graded(&place, "$ sha256sum < f\n…  -\n");
+    insta::assert_snapshot!(said);
+}
+
+/// Those that were there before are the student's, those that a check has made are removed, whatever ends it.
+#[test]
+fn only_the_containers_of_checks_are_removed() {
+    let place = student("//- student/note\nx\n");
+    place.run("create --name students-own layerlab/base true");
+    let names = || place.run("ps -a --format {{.Names}}");
+    let check = "$ docker run -d --name made layerlab/base sleep 1000 > /dev/null; cat note; sleep 20\nx\n";
+    place.write("lesson.md", &lesson("exercise", check));
+    assert!(place.run("lesson grade lesson.md --work student --timeout 5").contains("0 of 1 point"));
+    assert_eq!(names(), "students-own\n");
+    let mut command = place.command("lesson grade lesson.md --work student");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !names().contains("made") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert_eq!(names(), "students-own\n");
+    // Where nobody can say which are the student's, nothing is removed and nothing graded.
+    let containers = place.home().join("containers");
+    std::fs::rename(&containers, place.home().join("elsewhere")).unwrap();
+    std::fs::write(&containers, "").unwrap();
+    let said = place.run("lesson grade lesson.md --work student --timeout 5");
+    assert!(said.starts_with("error: can't list `") && said.contains("Not a directory"), "{said}");
+    std::fs::remove_file(&containers).unwrap();
+    std::fs::rename(place.home().join("elsewhere"), &containers).unwrap();
+    assert_eq!(names(), "students-own\n");
 }
