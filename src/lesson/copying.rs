@@ -16,7 +16,8 @@ const MOST_COPIED: u64 = 64 << 20;
 /// Why something can't be copied.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    Io(io::Error),
+    /// What the file system says of one of the files.
+    Io(PathBuf, io::Error),
     TooLarge,
 }
 
@@ -44,32 +45,33 @@ impl Copier {
 
     /// Copies a file, a link or a folder.
     pub(super) fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Refusal> {
-        let metadata = from.symlink_metadata().map_err(Refusal::Io)?;
+        let failed = |source| Refusal::Io(from.to_owned(), source);
+        let metadata = from.symlink_metadata().map_err(failed)?;
         if metadata.is_symlink() {
-            let target = from.read_link().map_err(Refusal::Io)?;
+            let target = from.read_link().map_err(failed)?;
             return match self.links {
                 LinksTo::Lesson(depth) if !stays(&target, depth) => {
                     self.left_out.push((from.to_owned(), target));
                     Ok(())
                 }
-                LinksTo::Lesson(_) | LinksTo::Anywhere => symlink(target, to).map_err(Refusal::Io),
+                LinksTo::Lesson(_) | LinksTo::Anywhere => symlink(target, to).map_err(failed),
             };
         }
         if metadata.is_dir() {
-            std::fs::create_dir_all(to).map_err(Refusal::Io)?;
+            std::fs::create_dir_all(to).map_err(failed)?;
             let outside = self.links;
             if let LinksTo::Lesson(depth) = &mut self.links {
                 *depth += 1;
             }
-            for entry in std::fs::read_dir(from).map_err(Refusal::Io)? {
-                let name = entry.map_err(Refusal::Io)?.file_name();
+            for entry in std::fs::read_dir(from).map_err(failed)? {
+                let name = entry.map_err(failed)?.file_name();
                 self.copy(&from.join(&name), &to.join(&name))?;
             }
             self.links = outside;
             return Ok(());
         }
         if !metadata.is_file() {
-            return Err(Refusal::Io(io::Error::other("only files, folders and symbolic links are copied")));
+            return Err(failed(io::Error::other("it is no file, folder or symbolic link")));
         }
         self.left = self.left.checked_sub(metadata.len()).ok_or(Refusal::TooLarge)?;
         let is_program = metadata.permissions().mode() & 0o100 != 0;
@@ -79,6 +81,6 @@ impl Copier {
             File::options().write(true).open(to)?.set_times(times)?;
             std::fs::set_permissions(to, Permissions::from_mode(if is_program { 0o755 } else { 0o644 }))
         };
-        copied().map_err(Refusal::Io)
+        copied().map_err(failed)
     }
 }

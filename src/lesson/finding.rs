@@ -2,6 +2,7 @@
 
 use super::kind::BlockKind;
 use super::page::{Mistake, Page};
+use crate::diagnostic::Explained;
 
 /// What something is found of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,11 @@ impl Finding {
     pub(super) fn mistake(subject: Subject, mistake: &Mistake) -> Finding {
         let hint = (!mistake.hint.is_empty()).then(|| mistake.hint.to_owned());
         Finding { hint, ..Finding::new(Level::Fault, subject, mistake.line, mistake.message.clone()) }
+    }
+
+    /// What prevents something from being done, as a fault of the lesson for which it was tried.
+    pub(crate) fn error(subject: Subject, error: &dyn Explained) -> Finding {
+        Finding { hint: error.hint(), ..Finding::new(Level::Fault, subject, 1, error.to_string()) }
     }
 
     pub(crate) fn showing(self, evidence: Evidence) -> Finding {

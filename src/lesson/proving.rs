@@ -24,6 +24,7 @@ use super::room::Room;
 use super::script;
 use super::session::Run;
 use super::trouble::{Kind, Trouble};
+use crate::diagnostic::Explained;
 use crate::limits::Limits;
 
 /// What was found of a lesson.
@@ -44,29 +45,50 @@ impl Proof {
     pub(crate) fn of_mistake(mistake: &super::page::Mistake) -> Proof {
         Proof { title: String::new(), findings: vec![Finding::mistake(Subject::Page, mistake)] }
     }
+
+    /// What can't be proven, because of this. It says nothing of other lessons.
+    pub(crate) fn of_error(error: &dyn Explained) -> Proof {
+        Proof { title: String::new(), findings: vec![Finding::error(Subject::Page, error)] }
+    }
 }
 
 /// Proves what a lesson claims.
 ///
 /// # Errors
-/// What prevents its commands from being carried out. That something is not as it is claimed is a finding.
+/// Ctrl-C. That something is not as it is claimed is a finding, and so is what prevents its commands from being carried out.
 pub(crate) fn prove(page: &Page, options: &Options, pages: &Mutex<OnPages>, limits: &Limits) -> Result<Proof, Error> {
     let mut form = form::form(page, limits);
     let title = page.title().unwrap_or_default().to_owned();
     let mut findings = std::mem::take(&mut form.findings);
     if form.can_run {
-        let replay = replay(page, options, pages)?;
-        let prover = Prover { page, form: &form, replay: &replay };
-        findings.extend(prover.troubles());
-        findings.extend(prover.drifts());
-        findings.extend(prover.answers());
-        findings.extend(replay.leftovers.findings(page, form.about.as_ref()));
-        findings.extend(empty_proofs(page, &form, options)?);
-        let proven = prover.proven(&findings);
-        findings.extend(proven);
+        match run(page, &form, options, pages, &mut findings) {
+            Err(error) if options.interrupt.is_requested() => return Err(error),
+            Err(error) => findings.push(Finding::error(Subject::Files, &error)),
+            Ok(()) => {}
+        }
     }
     findings.sort_by_key(|finding| (order(finding.subject), finding.line, finding.level));
     Ok(Proof { title, findings })
+}
+
+/// Carries out a lesson, and adds what is found.
+fn run(
+    page: &Page,
+    form: &Form,
+    options: &Options,
+    pages: &Mutex<OnPages>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Error> {
+    let replay = replay(page, options, pages)?;
+    let prover = Prover { page, form, replay: &replay };
+    findings.extend(prover.troubles());
+    findings.extend(prover.drifts());
+    findings.extend(prover.answers());
+    findings.extend(replay.leftovers.findings(page, form.about.as_ref()));
+    findings.extend(empty_proofs(page, form, options)?);
+    let proven = prover.proven(findings);
+    findings.extend(proven);
+    Ok(())
 }
 
 /// The page and its folder come first, what is there at its end last.

@@ -61,7 +61,12 @@ pub(crate) fn pages_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let inner = if is_here { PathBuf::from(entry.file_name()) } else { entry.path() };
-        pages.extend(Some(inner.join(LESSON)).filter(|page| page.is_file()));
+        // One that can't be read is told, as a lesson that is not right.
+        let is_there = |page: &PathBuf| match page.symlink_metadata() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        };
+        pages.extend(Some(inner.join(LESSON)).filter(is_there));
     }
     pages.sort();
     if pages.is_empty() { Err(Error::NoLessons(folder.to_owned())) } else { Ok(pages) }

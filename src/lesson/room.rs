@@ -68,7 +68,7 @@ impl Error {
 
     fn refused(refusal: Refusal, path: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
         match refusal {
-            Refusal::Io(source) => Error::io("can't copy", path)(source),
+            Refusal::Io(file, source) => Error::io("can't copy", &file)(source),
             Refusal::TooLarge => too_large(path.to_owned()),
         }
     }

@@ -42,14 +42,23 @@ pub(crate) struct Conditions<'c> {
 /// Goes through a lesson in a folder and a home of its own, which are removed afterwards.
 ///
 /// # Errors
-/// What prevents it from being gone through. That a stop can't be passed is a finding.
+/// Ctrl-C. That a stop can't be passed is a finding, and so is what prevents the lesson from being gone through.
 pub(crate) fn rehearse(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<Proof, Error> {
+    match proof(lesson, conditions) {
+        Err(error) if conditions.interrupt.is_requested() => Err(error),
+        Err(Error::Learning(LearningError::Page(mistake))) => Ok(Proof::of_mistake(&mistake)),
+        Err(error) => Ok(Proof { title: lesson.title.clone(), ..Proof::of_error(&error) }),
+        Ok(proof) => Ok(proof),
+    }
+}
+
+fn proof(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<Proof, Error> {
     let parent = std::env::temp_dir();
     let folder = tempfile::Builder::new().prefix("layerlab-test-").tempdir_in(&parent);
     let folder = folder.map_err(|source| LearningError::Io { operation: "make a folder in", path: parent, source })?;
     let records = Records::open(&folder.path().join("home"), None, conditions.limits)?;
     let (catalogue, tape) = (Catalogue::default(), Tape::default());
-    let opened = Tutor::open(Setting {
+    let tutor = Tutor::open(Setting {
         catalogue: &catalogue,
         lesson,
         records,
@@ -60,11 +69,7 @@ pub(crate) fn rehearse(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<P
         lines: Box::new(Script::new(io::empty(), conditions.limits)),
         interrupt: conditions.interrupt.clone(),
         patience: Some(conditions.patience),
-    });
-    let tutor = match opened {
-        Err(Error::Learning(LearningError::Page(mistake))) => return Ok(Proof::of_mistake(&mistake)),
-        opened => opened?,
-    };
+    })?;
     let mut rehearsal = Rehearsal { lesson, tutor, tape, findings: Vec::new(), is_stuck: false };
     let gone_through = rehearsal.go_through().and_then(|()| rehearsal.look_back());
     rehearsal.tutor.console = None;

@@ -159,6 +159,12 @@ fn tasks_that_are_none_are_told() {
         ),
         ("challenge-with-one-hint", PAGE, "````exercise", "````challenge"),
         ("challenge-with-one-hint", PAGE, "```hint\nWhich file does COPY take, and when?\n```\n", ""),
+        (
+            "digest-that-is-none",
+            PAGE,
+            "$ docker run --rm greeting\nGood morning.",
+            "$ docker run --rm greeting | sha256sum\n0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef  -"
+        ),
         ("check-that-says-nothing", PAGE, "# The image prints the new text\n", ""),
     ]));
 }
@@ -265,4 +271,19 @@ fn hostile_files_are_refused() {
     assert!(place.shell("mkfifo pack/pipe/lesson.md").status().unwrap().success());
     said += &place.run("lesson check pack/pipe/lesson.md");
     insta::assert_snapshot!(said);
+}
+
+/// What is wrong with one lesson says nothing of the others.
+#[test]
+fn a_lesson_that_can_not_be_read_hides_no_other() {
+    let page: &str = "# T\n\n```lesson\nclears up: x\nminutes: 1\n```\n";
+    let names = ["1-fine", "2-pipe", "3-pipe-in-it", "4-huge", "5-no-text", "6-fine"];
+    let place = pack(&names.map(|name| (name, PAGE, "", page)));
+    let fifo = |path: &str| assert!(place.shell(&format!("mkfifo pack/{path}")).status().unwrap().success());
+    std::fs::remove_file(place.path("pack/2-pipe/lesson.md")).unwrap();
+    fifo("2-pipe/lesson.md");
+    fifo("3-pipe-in-it/pipe");
+    std::fs::write(place.path("pack/4-huge/lesson.md"), HEAD.to_owned() + &"x\n".repeat(3 << 20)).unwrap();
+    std::fs::write(place.path("pack/5-no-text/lesson.md"), b"# \xff\n").unwrap();
+    insta::assert_snapshot!(place.session(&["lesson check --jobs 1 pack", "lesson test --jobs 1 pack"]));
 }

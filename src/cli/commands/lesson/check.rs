@@ -1,7 +1,7 @@
 //! `layerlab lesson check`: whether all that lessons claim is so.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
-use crate::lesson::{self, Mistake, OnPages, Page, Proof, Purpose};
+use crate::lesson::{self, OnPages, Page, Proof, Purpose};
 use crate::limits::Limits;
 
 /// Prove all that lessons claim.
@@ -41,28 +41,25 @@ pub(crate) struct Check {
 
 impl Check {
     pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
-        let places = self.places.pages(home, ui)?;
+        let pages = self.places.pages(home, ui)?;
         let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
-        let pages = places.iter().map(|path| read(path, &limits)).collect::<Result<Vec<_>, Failure>>()?;
         let patience = Duration::from_secs(self.timeout);
         let options = lesson::Options { with: Vec::new(), patience, purpose: Purpose::Prove, interrupt };
         let on_pages = Mutex::new(OnPages::default());
-        let proofs = lesson::on_each(&pages, self.jobs, |page| match page {
-            Ok(page) => lesson::prove(page, &options, &on_pages, &limits),
-            Err(mistake) => Ok(Proof::of_mistake(mistake)),
-        });
+        let prove = |path: &PathBuf| match read(path, &limits) {
+            Ok(page) => lesson::prove(&page, &options, &on_pages, &limits),
+            Err(unread) => Ok(unread),
+        };
+        let proofs = lesson::on_each(&pages, self.jobs, prove);
         let proofs = proofs.into_iter().collect::<Result<Vec<Proof>, lesson::Error>>()?;
-        let names = pages.iter().map(|page| match page {
-            Ok(page) => page.name.clone(),
-            Err(mistake) => mistake.page.clone(),
-        });
+        let names = pages.iter().map(|page| page.display().to_string());
         proofs::tell(ui, "layerlab-check", self.json, &names.zip(proofs).collect::<Vec<_>>())
     }
 }
 
-/// Reads the page of a lesson; a text that can't be read as one is a finding.
-fn read(path: &Path, limits: &Limits) -> Result<Result<Page, Mistake>, Failure> {
-    let source = lesson::read_text(path, limits)?;
-    Ok(Page::parse(&source.name, &source.text))
+/// Reads the page of a lesson. What can't be read as one hides no other lesson.
+fn read(path: &Path, limits: &Limits) -> Result<Page, Proof> {
+    let source = lesson::read_text(path, limits).map_err(|error| Proof::of_error(&error))?;
+    Page::parse(&source.name, &source.text).map_err(|mistake| Proof::of_mistake(&mistake))
 }

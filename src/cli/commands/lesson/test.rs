@@ -46,14 +46,13 @@ impl Test {
         let limits = preferences()?.limits;
         let patience = Duration::from_secs(self.timeout);
         let conditions = Conditions { patience, limits: &limits, interrupt: &interrupt };
-        let test = |page: &PathBuf| -> Result<Proof, Failure> {
-            match Lesson::of_page(page, &limits) {
-                Ok(lesson) => Ok(tutor::rehearse(&lesson, &conditions)?),
-                Err(learning::Error::Page(mistake)) => Ok(Proof::of_mistake(&mistake)),
-                Err(error) => Err(error.into()),
-            }
+        let test = |page: &PathBuf| match Lesson::of_page(page, &limits) {
+            Ok(lesson) => tutor::rehearse(&lesson, &conditions),
+            Err(learning::Error::Page(mistake)) => Ok(Proof::of_mistake(&mistake)),
+            Err(error) => Ok(Proof::of_error(&error)),
         };
-        let proofs = lesson::on_each(&pages, self.jobs, test).into_iter().collect::<Result<Vec<Proof>, Failure>>()?;
+        let proofs = lesson::on_each(&pages, self.jobs, test);
+        let proofs = proofs.into_iter().collect::<Result<Vec<Proof>, _>>()?;
         let names = pages.iter().map(|page| page.display().to_string());
         proofs::tell(ui, "layerlab-test", self.json, &names.zip(proofs).collect::<Vec<_>>())
     }
