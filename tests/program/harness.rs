@@ -1,6 +1,7 @@
 //! A home of its own, a folder of files, and the program run in it.
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,10 @@ use std::process::{Command, Output, Stdio};
 
 use layerlab::store::{Home, Store};
 use layerlab::upkeep::verify;
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 
 /// The program.
@@ -33,6 +36,7 @@ pub enum Role {
 pub struct Place {
     folder: tempfile::TempDir,
     role: Role,
+    is_apart: bool,
 }
 
 impl Place {
@@ -43,7 +47,7 @@ impl Place {
 
     /// A place that belongs to somebody.
     pub fn of(role: Role, files: &str) -> Place {
-        let place = Place { folder: tempfile::tempdir().unwrap(), role };
+        let place = Place { folder: tempfile::tempdir().unwrap(), role, is_apart: false };
         fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for folder in ["work", "home"] {
             fs::create_dir(place.folder.path().join(folder)).unwrap();
@@ -59,6 +63,11 @@ impl Place {
             place.write(name.trim(), text);
         }
         place
+    }
+
+    /// The same place, but its commands have a network of their own.
+    pub fn apart(self) -> Place {
+        Place { is_apart: true, ..self }
     }
 
     /// Another grant for its user.
@@ -132,6 +141,9 @@ impl Place {
             .env("LAYERLAB_BASE", "busybox")
             .env("SOURCE_DATE_EPOCH", "1700000000")
             .stdin(Stdio::null());
+        if self.is_apart {
+            set_apart(&mut command);
+        }
         if self.role != Role::Self_ {
             let grants = self.folder.path().join("grants");
             let text = if self.role == Role::Mapped { format!("{USER}:100000:65536\n") } else { String::new() };
@@ -226,6 +238,27 @@ impl Place {
         let report = verify(&Store::open(&home).unwrap());
         assert!(report.is_whole(), "{report:#?}");
     }
+}
+
+/// Has a command run in a network of its own that has nothing but loopback, so that others may publish the same ports. Where only root may
+/// make one, it stays in everybody's.
+pub fn set_apart(command: &mut Command) {
+    if !Uid::effective().is_root() {
+        return;
+    }
+    let enter = || {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        // SAFETY: ifreq is plain data for which all zeroes is a valid value.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        request.ifr_name[..2].copy_from_slice(&[b'l' as libc::c_char, b'o' as libc::c_char]);
+        request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+        // SAFETY: SIOCSIFFLAGS reads one ifreq, see netdevice(7).
+        Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) })?;
+        Ok(())
+    };
+    // SAFETY: system calls only: this runs between fork and exec.
+    unsafe { command.pre_exec(enter) };
 }
 
 fn shown(place: &Place, output: &Output) -> String {

@@ -3,11 +3,10 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::harness::{Place, Role, filter};
-use crate::lessons::{ONE_AT_A_TIME, can_be_tried, lessons};
+use crate::lessons::{can_be_tried, lessons, turn};
 use crate::terminal::Screen;
 
 /// Learns with these lines, and gives what is shown.
@@ -33,30 +32,38 @@ pub(super) fn progress(place: &Place, lesson: &str) -> serde_json::Value {
 }
 
 #[test]
-fn whoever_does_what_the_pages_say_gets_through_every_lesson() {
+fn root_gets_through_every_lesson() {
+    get_through(Role::Self_, |_| true);
+}
+
+/// The users share the lessons.
+#[test]
+fn a_user_with_mapped_ids_gets_through_every_other_lesson() {
+    get_through(Role::Mapped, |number| number.is_multiple_of(2));
+}
+
+#[test]
+fn a_user_with_a_single_id_gets_through_the_others() {
+    get_through(Role::Single, |number| !number.is_multiple_of(2));
+}
+
+/// Does what the pages of these lessons say.
+fn get_through(role: Role, is_meant: impl Fn(usize) -> bool) {
     if !can_be_tried() {
         return;
     }
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    for role in [Role::Self_, Role::Mapped, Role::Single] {
-        let place = Place::of(role, "//- tmp/\n");
-        // Root goes through all of them, and the two users share them.
-        let share = lessons().into_iter().enumerate().filter(|(number, _)| match role {
-            Role::Self_ => true,
-            Role::Mapped => number % 2 == 0,
-            Role::Single => number % 2 == 1,
-        });
-        for (_, lesson) in share {
-            assert!(Command::new("cp").arg("-r").arg(&lesson).arg(place.path("")).status().unwrap().success());
-        }
-        if role != Role::Self_ {
-            place.give(&place.path(""));
-        }
-        let output = place.command("lesson test").env("TMPDIR", place.path("tmp")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{role:?}:\n{said}");
-        assert_eq!(std::fs::read_dir(place.path("tmp")).unwrap().count(), 0, "{role:?}");
+    let _turn = turn();
+    let place = Place::of(role, "//- tmp/\n").apart();
+    for (_, lesson) in lessons().into_iter().enumerate().filter(|(number, _)| is_meant(*number)) {
+        assert!(Command::new("cp").arg("-r").arg(&lesson).arg(place.path("")).status().unwrap().success());
     }
+    if role != Role::Self_ {
+        place.give(&place.path(""));
+    }
+    let output = place.command("lesson test").env("TMPDIR", place.path("tmp")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{role:?}:\n{said}");
+    assert_eq!(std::fs::read_dir(place.path("tmp")).unwrap().count(), 0, "{role:?}");
 }
 
 #[test]
