@@ -1,14 +1,13 @@
 //! The lessons: those that are built into this program, and those of a folder with folders `NN-name/lesson.md`.
 
-use std::fs::Permissions;
-use std::io::{self, BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
 
 use super::error::Error;
+use super::files::replace;
 use crate::diagnostic::closest;
 use crate::document::{self, Links};
-use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, copy_lesson, folder_of, pages_in, read_text};
+use crate::lesson::{About, HUB, LESSON, Page, ReadError, Room, copy_lesson, folder_of, is_apart, pages_in, read_text};
 use crate::limits::Limits;
 use crate::source::SourceFile;
 
@@ -156,26 +155,40 @@ impl Lesson {
         }
     }
 
-    /// Whether a folder has a file that is not the lesson's, or not as the lesson has it.
-    pub(super) fn is_changed(&self, folder: &Path) -> io::Result<bool> {
+    /// Sees to it that nothing of the lesson's own folder changes when something is made of another one.
+    ///
+    /// # Errors
+    /// One of them lies in the other; what the file system says.
+    pub(super) fn spare(&self, folder: &Path) -> Result<(), Error> {
+        match &self.source {
+            Source::Folder(own) if !is_apart(own, folder).map_err(Error::io("find", folder))? => {
+                Err(Error::Source { folder: folder.to_owned(), own: own.clone() })
+            }
+            Source::Folder(_) | Source::BuiltIn(_) => Ok(()),
+        }
+    }
+
+    /// Whether a folder has a file that is not the lesson's, or not as the lesson has it. What can't be read is not the lesson's.
+    pub(super) fn is_changed(&self, folder: &Path) -> bool {
         let mut folders = vec![folder.to_owned()];
         let mut count = 0;
         while let Some(inner) = folders.pop() {
-            for entry in std::fs::read_dir(&inner)? {
-                let entry = entry?;
+            let Ok(entries) = std::fs::read_dir(&inner) else { return true };
+            for entry in entries {
+                let Ok(entry) = entry else { return true };
                 count += 1;
-                if entry.file_type()?.is_dir() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     folders.push(entry.path());
                     continue;
                 }
                 let path = entry.path();
                 let name = path.strip_prefix(folder).unwrap_or(&path);
                 if count > MOST_COMPARED || !self.has(name, &path) {
-                    return Ok(true);
+                    return true;
                 }
             }
         }
-        Ok(false)
+        false
     }
 
     /// Whether a file of the lesson has the same content.
@@ -235,9 +248,7 @@ fn write((name, is_program, bytes): &Entry, folder: &Path) -> Result<(), Error> 
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     }
-    std::fs::write(&path, bytes).map_err(Error::io("write", &path))?;
-    let modes = Permissions::from_mode(if *is_program { 0o755 } else { 0o644 });
-    std::fs::set_permissions(&path, modes).map_err(Error::io("change the mode of", &path))
+    replace(&path, bytes, if *is_program { 0o755 } else { 0o644 }).map_err(Error::io("write", &path))
 }
 
 #[cfg(test)]
@@ -267,7 +278,7 @@ mod tests {
         let catalogue = Catalogue::of_folder(&place.path().join("pack"), &Limits::default()).unwrap();
         let is_changed = |file: &str, text: &str| {
             std::fs::write(work.join(file), text).unwrap();
-            catalogue.lessons[0].is_changed(&work).unwrap()
+            catalogue.lessons[0].is_changed(&work)
         };
         assert_eq!((is_changed("b", "b"), is_changed("b", "c"), is_changed("b", "bb")), (false, true, true));
         assert!(!is_changed("b", "b") && is_changed("pipe", "x"));

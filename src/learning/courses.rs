@@ -1,16 +1,17 @@
 //! What is kept of each pack of which lessons were begun.
 //!
 //! ```text
-//! learning/pack-1a2b3c4d5e6f7a8b/course.json    {"name": "first", "commits": ["5f0e…"]}
+//! learning/pack-1a2b3c4d5e6f7a8b.json    {"name": "first", "commits": ["5f0e…"]}
 //! ```
 //!
 //! The name is that of the learners' folder below `~/layerlab-lessons`. It is the pack's own, with the end of its key behind it where a lesson
-//! of this program or another pack has it already: two courses never share a folder. The commits are those whose files are kept, the one
+//! of this program or another pack has it already, or the pack itself lies there: two courses never share a folder, and none has that of its
+//! author. The commits are those whose files are kept, the one
 //! that was agreed to last first. A record that is lost or damaged only means another name, and files that stay: as long as one can't be read,
 //! nothing is removed, since it may be of any commit.
 
 use std::collections::BTreeSet;
-use std::fs::DirEntry;
+use std::fs::{DirEntry, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use super::commit::{Commit, plain_name};
 use super::error::Error;
 use super::packs::{Pack, Packs};
 use crate::document::{self, Links};
+use crate::lesson::is_apart;
 use crate::limits::Bound;
 use crate::store::{atomic_write, create_private_folder};
 
@@ -48,21 +50,25 @@ impl Courses {
         Courses { folder: home.join("learning"), bound }
     }
 
-    /// What the folder of a pack's learners is called: as before, or as nothing else is.
+    /// What the folder of a pack's learners is called below that of all lessons: as before, or as nothing else is.
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) fn name(&self, pack: &Pack) -> Result<String, Error> {
+    pub(crate) fn name(&self, pack: &Pack, lessons: &Path) -> Result<String, Error> {
+        let _lock = self.lock()?;
         let key = pack.key();
         let course = self.read(&key).unwrap_or_default();
-        if !course.name.is_empty() {
+        // What can't be found is looked at again before anything is written there.
+        let is_apart = |name: &str| is_apart(&lessons.join(name), &pack.folder).unwrap_or(true);
+        if !course.name.is_empty() && is_apart(&course.name) {
             return Ok(course.name);
         }
         let taken: BTreeSet<String> = self.others(&key).into_iter().flatten().map(|other| other.name).collect();
         let own = pack.name().into_owned();
         let suffixed = (4..=8).map(|length| format!("{own}-{}", &key[key.len() - length..]));
         let mut names = std::iter::once(own.clone()).chain(suffixed);
-        let name = names.find(|name| !taken.contains(name) && !is_built_in(name)).unwrap_or_else(|| key.clone());
+        let is_free = |name: &String| !taken.contains(name) && !is_built_in(name) && is_apart(name);
+        let name = names.find(is_free).unwrap_or_else(|| key.clone());
         self.write(&key, &Course { name: name.clone(), ..course })?;
         Ok(name)
     }
@@ -79,6 +85,7 @@ impl Courses {
     /// What the file system says.
     pub(crate) fn move_to(&self, pack: &Pack, packs: &Packs, temporary: &Path) -> Result<(), Error> {
         let Some(origin) = &pack.origin else { return Ok(()) };
+        let _lock = self.lock()?;
         let key = pack.key();
         let mut course = self.read(&key).unwrap_or_default();
         if course.commits.as_slice() == std::slice::from_ref(&origin.commit) {
@@ -113,8 +120,9 @@ impl Courses {
         };
         let other = |entry: io::Result<DirEntry>| {
             let Ok(entry) = entry else { return Some(None) };
-            let name = entry.file_name().into_string().ok().filter(|name| name.starts_with("pack-") && name != key)?;
-            Some(self.read(&name))
+            let name = entry.file_name().into_string().ok()?;
+            let other = name.strip_suffix(".json").filter(|other| other.starts_with("pack-") && *other != key)?;
+            Some(self.read(other))
         };
         entries.filter_map(other).collect()
     }
@@ -129,15 +137,23 @@ impl Courses {
     }
 
     fn write(&self, key: &str, course: &Course) -> Result<(), Error> {
-        create_private_folder(&self.folder)?;
-        create_private_folder(&self.folder.join(key))?;
         let path = self.path(key);
         let bytes = serde_json::to_vec(course).map_err(|source| Error::Damaged { path: path.clone(), source })?;
         Ok(atomic_write(&path, &bytes)?)
     }
 
     fn path(&self, key: &str) -> PathBuf {
-        self.folder.join(key).join("course.json")
+        self.folder.join(format!("{key}.json"))
+    }
+
+    /// The right to look at the records and to change one, which one has at a time, as long as the value lives.
+    fn lock(&self) -> Result<File, Error> {
+        create_private_folder(&self.folder)?;
+        let path = self.folder.join("packs.lock");
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let lock = options.map_err(Error::io("open", &path))?;
+        lock.lock().map_err(Error::io("lock", &path))?;
+        Ok(lock)
     }
 }
 
@@ -159,7 +175,7 @@ mod tests {
     fn pack(repository: &str, digit: &str) -> Pack {
         let (repository, folder, commit) = (repository.to_owned(), "first".to_owned(), commit(digit));
         let address = repository.clone();
-        Pack { folder: PathBuf::new(), origin: Some(Origin { repository, folder, commit }), address }
+        Pack { folder: "/nowhere/first".into(), origin: Some(Origin { repository, folder, commit }), address }
     }
 
     /// A home with the courses of two repositories, `a` and `b`.
@@ -199,13 +215,35 @@ mod tests {
     fn two_courses_never_share_a_folder() {
         let home = tempfile::tempdir().unwrap();
         let courses = courses(home.path());
-        let name = |repository| courses.name(&pack(repository, "1")).unwrap();
+        let lessons = home.path().join("lessons");
+        let name = |repository| courses.name(&pack(repository, "1"), &lessons).unwrap();
         assert_eq!(name("https://a/x.git"), "first");
         let other = name("https://b/x.git");
         assert!(other.starts_with("first-") && other.len() == 10, "{other}");
         assert_eq!((name("https://a/x.git"), name("https://b/x.git")), ("first".to_owned(), other));
         let lesson = Pack { folder: "/x/04-cache".into(), origin: None, address: String::new() };
-        assert!(courses.name(&lesson).unwrap().starts_with("04-cache-"));
+        assert!(courses.name(&lesson, &lessons).unwrap().starts_with("04-cache-"));
+        for author in ["lessons/mine", "lessons/deep/deep"] {
+            let folder = home.path().join(author);
+            std::fs::create_dir_all(&folder).unwrap();
+            let own = Pack { folder, origin: None, address: String::new() };
+            let name = courses.name(&own, &lessons).unwrap();
+            assert!(name.starts_with("mine-") || name.starts_with("deep-"), "{name}");
+            assert_eq!(courses.name(&own, &lessons).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn courses_that_begin_at_the_same_time_have_a_folder_each() {
+        let home = tempfile::tempdir().unwrap();
+        let courses = courses(home.path());
+        let repositories: Vec<String> = (0..8).map(|number| number.to_string()).collect();
+        let names: BTreeSet<String> = std::thread::scope(|scope| {
+            let name = |repository: &str| courses.name(&pack(repository, "1"), home.path()).unwrap();
+            let begun: Vec<_> = repositories.iter().map(|repository| scope.spawn(move || name(repository))).collect();
+            begun.into_iter().map(|name| name.join().unwrap()).collect()
+        });
+        assert_eq!(names.len(), repositories.len(), "{names:?}");
     }
 
     #[test]
@@ -245,12 +283,12 @@ mod tests {
         std::fs::create_dir(home.folder.path().join("learning/packs/documents")).unwrap();
         let paths = [precious.path().display().to_string(), "../../..".to_owned(), "documents".to_owned()];
         home.write_record("a", &serde_json::json!({"name": "../..", "commits": paths}).to_string());
-        assert_eq!(home.courses.name(&pack("a", "1")).unwrap(), "first");
+        assert_eq!(home.courses.name(&pack("a", "1"), Path::new("/nowhere/lessons")).unwrap(), "first");
         home.begin("a", "2");
         assert!(precious.path().exists() && home.folder.path().join("learning/packs/documents").exists());
         for name in ["..", ".", "/", "/x", "x/", "x/y", ""] {
             home.write_record("a", &serde_json::json!({"name": name}).to_string());
-            assert_eq!(home.courses.name(&pack("a", "1")).unwrap(), "first", "{name}");
+            assert_eq!(home.courses.name(&pack("a", "1"), Path::new("/nowhere/lessons")).unwrap(), "first", "{name}");
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Error {
     NotEmpty(PathBuf),
     #[error("`{}` is no folder", .0.display())]
     NoFolder(PathBuf),
+    #[error("can't work in `{}`: the lesson's own folder is `{}`, and nothing in it may change", folder.display(), own.display())]
+    Source { folder: PathBuf, own: PathBuf },
     #[error("`{}` is a symbolic link, and may lead out of the lesson's folder", .0.display())]
     Link(PathBuf),
     #[error("the lesson `{0}` is open in another terminal")]
@@ -65,6 +67,9 @@ impl Explained for Error {
             Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
             Error::Damaged { .. } => {
                 Some("remove the file: the lesson begins anew, with your files as they are".to_owned())
+            }
+            Error::Source { .. } => {
+                Some("name a folder elsewhere: `learn LESSON --folder DIR`, or `learn files LESSON DIR`".to_owned())
             }
             Error::Link(_) => Some("make it a folder".to_owned()),
             Error::Busy(_) => Some("go on there, or `quit` it first".to_owned()),

@@ -7,6 +7,7 @@
 //! walk.rs       a lesson → its stops (stop.rs): a question, a command to run, a file, a task, each with the text before it
 //! progress.rs   what is kept of how far a learner has come; record.rs: what of it is told to who grades
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks; a folder with the files alone
+//! files.rs      files in the learner's folder, written as a whole
 //! kept.rs       what is kept of lessons that were begun, and how it goes
 //! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
 //! ahead.rs      what is typed while a command runs that does not read it
@@ -22,6 +23,7 @@ mod commit;
 mod console;
 mod courses;
 mod error;
+mod files;
 mod kept;
 mod keyboard;
 mod left;
@@ -46,12 +48,11 @@ pub(crate) use error::Error;
 pub(crate) use kept::Kept;
 pub(crate) use packs::{InUse, Origin, Pack, Packs};
 pub(crate) use printed::{is_debugger, is_question};
-pub(crate) use progress::Progress;
-pub(crate) use progress::{Records, SharedProgress};
+pub(crate) use progress::{Making, Progress, Records, SharedProgress};
 pub(crate) use quoted::quoted;
 pub(crate) use record::{LearningRecord, PredictionRecord, TaskRecord};
 pub(crate) use stop::{Edit, Kind, Line, Stop};
 pub(crate) use user::{Streams, User, WaitFor};
 pub(crate) use walk::Walk;
 pub(crate) use watch::Watch;
-pub(crate) use workspace::{LessonLock, Workspace, write_files};
+pub(crate) use workspace::{LessonLock, Workspace, clear_the_way, write_files};

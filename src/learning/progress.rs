@@ -50,6 +50,22 @@ pub(crate) struct Progress {
     /// The digests of the page, as they are on this machine.
     pub(crate) digests: DigestMap,
     pub(crate) is_finished: bool,
+    /// What is being made of the learner's place. It is there before that begins, so that whoever opens the lesson next does the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) in_making: Option<Making>,
+    /// Where the learner's earlier files were put, as long as that was not told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) aside: Vec<PathBuf>,
+}
+
+/// What is made of a learner's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Making {
+    /// The folder gets the lesson's files.
+    Files,
+    /// The same, and nothing of its store is left.
+    All,
 }
 
 impl Progress {
@@ -58,6 +74,16 @@ impl Progress {
         let at = self.at.as_ref().and_then(|key| walk.find(key));
         let first = || walk.stops.iter().position(|stop| stop.kind.is_asked() && !self.passed.contains(&stop.key));
         at.or_else(first).filter(|_| !self.passed.is_empty() || at.is_some()).unwrap_or(0)
+    }
+
+    /// The learner's place is made. Gives where earlier files were put, to be told.
+    pub(crate) fn note_made(&mut self) -> Vec<PathBuf> {
+        self.in_making = None;
+        let mut aside = std::mem::take(&mut self.aside);
+        aside.dedup();
+        // Noted before they were put there.
+        aside.retain(|path| path.symlink_metadata().is_ok());
+        aside
     }
 
     /// How many of the things to do are done, and how many there are.
@@ -165,7 +191,7 @@ impl Records {
         let lessons = Records::lessons_folder();
         Ok(match &self.pack {
             None => lessons.join(lesson),
-            Some(pack) => lessons.join(self.courses.name(pack)?).join(lesson),
+            Some(pack) => lessons.join(self.courses.name(pack, &lessons)?).join(lesson),
         })
     }
 

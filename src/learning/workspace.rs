@@ -7,18 +7,20 @@
 //! ```
 //!
 //! Nothing of the learner's is lost silently: a folder that is to become fresh again is put aside where it has anything in it that is not
-//! the lesson's.
+//! the lesson's. Whatever is made of a place is noted before, and whoever opens a lesson with such a note makes it then: a program that was killed
+//! and a disk that was full leave no half of a lesson.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::catalogue::Lesson;
 use super::error::Error;
+use super::files::{free, make_folders, replace};
 use super::left::Left;
 use super::leftovers;
+use super::progress::{Making, Progress, SharedProgress};
 use super::stop::Kind;
 use super::walk::Walk;
 use crate::document::{self, Links};
@@ -67,7 +69,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Opens the place of a lesson; furnishes it where it is new, and gives where an earlier folder of the name was put.
+    /// Opens the place of a lesson, and makes of it what is to be made, once the way is clear for that.
     ///
     /// # Errors
     /// What the file system says.
@@ -75,14 +77,31 @@ impl Workspace {
         lock: LessonLock,
         lesson: &Lesson,
         work: &Path,
-        is_new: bool,
+        making: Option<Making>,
         limits: &Limits,
-    ) -> Result<(Workspace, Option<PathBuf>), Error> {
-        let aside = if is_new { put_aside(lesson, work)? } else { None };
-        // One that was never opened to the end may be there, without its files.
-        let is_bare = is_new || !work.exists();
-        let (room, left_out) = furnished(&lock.root, work, lesson, is_bare)?;
-        Ok((Workspace { room, lock, left_out, bound: limits.bound(&PAGE) }, aside))
+    ) -> Result<Workspace, Error> {
+        lesson.spare(work)?;
+        if making == Some(Making::All) {
+            // No command is typed there: it needs no folder of its own.
+            let mut room = Room::kept(&lock.root, &lock.root.join("control"))?;
+            remove_store(&mut room, &lock.root)?;
+        }
+        let (room, left_out) = furnished(&lock.root, work, lesson, making.is_some())?;
+        Ok(Workspace { room, lock, left_out, bound: limits.bound(&PAGE) })
+    }
+
+    /// Makes something of the place, once the way is clear for that.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn make(&mut self, lesson: &Lesson, making: Making) -> Result<(), Error> {
+        let work = self.work().to_owned();
+        match making {
+            Making::Files => self.room.close_shell(),
+            Making::All => remove_store(&mut self.room, &self.lock.root)?,
+        }
+        (self.room, self.left_out) = furnished(&self.lock.root, &work, lesson, true)?;
+        Ok(())
     }
 
     /// The folder where the learner works.
@@ -152,45 +171,8 @@ impl Workspace {
         } else {
             None
         };
-        replace(&path, text).map_err(Error::io("write", &path))?;
+        replace(&path, text.as_bytes(), 0o644).map_err(Error::io("write", &path))?;
         Ok(kept)
-    }
-
-    /// Makes everything as it was in the beginning: no image, container or volume of the lesson is left, nor a process that it started, and
-    /// its folder has its files. Gives where a folder with other files was put.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub(crate) fn reset(&mut self, lesson: &Lesson) -> Result<Option<PathBuf>, Error> {
-        let work = self.work().to_owned();
-        // First: nothing may count as done whose images are gone.
-        let path = self.lock.root.join("progress.json");
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
-            Ok(()) | Err(_) => {}
-        }
-        remove_store(&mut self.room, &self.lock.root)?;
-        let aside = put_aside(lesson, &work)?;
-        if work.exists() {
-            std::fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
-        }
-        (self.room, self.left_out) = furnished(&self.lock.root, &work, lesson, true)?;
-        Ok(aside)
-    }
-
-    /// Makes the folder again where somebody has removed it, with the lesson's files in it; says whether that was so.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub(crate) fn restore(&mut self, lesson: &Lesson) -> Result<bool, Error> {
-        let work = self.work().to_owned();
-        if work.is_dir() {
-            return Ok(false);
-        }
-        self.room.close_shell();
-        std::fs::create_dir_all(&work).map_err(Error::io("make", &work))?;
-        self.left_out = lesson.furnish(&mut self.room, true)?;
-        Ok(true)
     }
 
     /// Ends all that the lesson's commands have started, and removes its images, containers and volumes.
@@ -235,6 +217,7 @@ pub(crate) fn write_files(lesson: &Lesson, folder: &Path) -> Result<Vec<PathBuf>
     if folder.symlink_metadata().is_ok() && !folder.is_dir() {
         return Err(Error::NoFolder(folder.to_owned()));
     }
+    lesson.spare(folder)?;
     std::fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
     if std::fs::read_dir(folder).map_err(Error::io("list", folder))?.next().is_some() {
         return Err(Error::NotEmpty(folder.to_owned()));
@@ -247,24 +230,10 @@ pub(crate) fn write_files(lesson: &Lesson, folder: &Path) -> Result<Vec<PathBuf>
         // What is there is what the file is at the start.
         if !edit.is_change && path.symlink_metadata().is_err() {
             make_folders(folder, name.parent().unwrap_or(Path::new("")))?;
-            replace(&path, &edit.text()).map_err(Error::io("write", &path))?;
+            replace(&path, edit.text().as_bytes(), 0o644).map_err(Error::io("write", &path))?;
         }
     }
     Ok(left_out)
-}
-
-/// Makes the folders of a path below another folder, and follows no link there: nothing outside of it changes.
-fn make_folders(work: &Path, below: &Path) -> Result<(), Error> {
-    let mut folder = work.to_owned();
-    for part in below.components() {
-        folder.push(part);
-        match folder.symlink_metadata() {
-            Ok(found) if found.is_symlink() => return Err(Error::Link(folder)),
-            Ok(_) => {}
-            Err(_) => std::fs::create_dir(&folder).map_err(Error::io("make", &folder))?,
-        }
-    }
-    Ok(())
 }
 
 /// The room of a lesson, with its files where they are missing; and what of them was left out.
@@ -286,32 +255,46 @@ fn settle(room: &Room) {
     }
 }
 
-/// Gives a folder another name where it has files that are not the lesson's; says which.
-fn put_aside(lesson: &Lesson, work: &Path) -> Result<Option<PathBuf>, Error> {
-    if !work.exists() || !lesson.is_changed(work).map_err(Error::io("list", work))? {
-        return Ok(None);
+/// Clears the way for what is to be made of a learner's place, and notes it. What stands where the folder goes gets another name, unless it has
+/// nothing but the lesson's files.
+///
+/// # Errors
+/// The folder is the lesson's own; what the file system says. Then all is as it was.
+pub(crate) fn clear_the_way(
+    lesson: &Lesson,
+    work: &Path,
+    making: Making,
+    progress: &SharedProgress,
+) -> Result<(), Error> {
+    lesson.spare(work)?;
+    let before = progress.look(Progress::clone);
+    let aside = name_aside(work);
+    progress.change(|progress| {
+        if making == Making::All {
+            *progress = Progress { aside: std::mem::take(&mut progress.aside), ..Progress::default() };
+        }
+        (progress.folder, progress.in_making) = (Some(work.to_owned()), Some(making));
+        progress.aside.extend(aside.clone());
+    })?;
+    let Some(aside) = aside else { return Ok(()) };
+    if let Err(source) = std::fs::rename(work, &aside) {
+        progress.change(|progress| *progress = before)?;
+        return Err(Error::io("rename", work)(source));
     }
-    let name = work.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let aside = free(&work.with_file_name(format!("{name}-before-reset")));
-    std::fs::rename(work, &aside).map_err(Error::io("rename", work))?;
-    Ok(Some(aside))
-}
-
-/// A path that nothing has yet: this one, or with a number.
-fn free(path: &Path) -> PathBuf {
-    let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
-    let mut paths = std::iter::once(path.to_owned()).chain(numbered);
-    paths.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| path.to_owned())
-}
-
-/// Writes a file of the learner's as a whole or not at all. Where a link stands, the file takes its place: nothing outside of the folder
-/// changes.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".layerlab-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    let modes = path.symlink_metadata().ok().filter(|found| found.is_file()).map_or(0o644, |found| found.mode());
-    file.as_file().set_permissions(Permissions::from_mode(modes & 0o777))?;
-    file.persist(path).map_err(|error| error.error)?;
+    // Looked at now, when no editor saves to it any more.
+    if !lesson.is_changed(&aside) && std::fs::remove_dir_all(&aside).is_ok() {
+        progress.change(|progress| progress.aside.retain(|other| *other != aside))?;
+    }
     Ok(())
+}
+
+/// The name that what stands where a learner's folder goes gets for that. Nothing, or an empty folder, may stay.
+fn name_aside(work: &Path) -> Option<PathBuf> {
+    let is_free = match std::fs::read_dir(work) {
+        Ok(mut entries) => entries.next().is_none(),
+        // A link that leads nowhere is something.
+        Err(error) => error.kind() == io::ErrorKind::NotFound && work.symlink_metadata().is_err(),
+    };
+    let name = work.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    (!is_free).then(|| free(&work.with_file_name(format!("{name}-before-reset"))))
 }

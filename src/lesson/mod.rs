@@ -58,6 +58,7 @@ mod unfinished;
 pub(crate) use about::About;
 pub(crate) use change::{changed, is_changed};
 pub(crate) use checking::{Cause, Mismatch, first_mismatch};
+pub(crate) use copying::is_apart;
 pub(crate) use digests::{DigestMap, OnPages};
 pub(crate) use finding::{Evidence, Finding, Level, Subject};
 pub(crate) use fitting::{Comparison, align, arranged, fits};

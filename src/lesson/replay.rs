@@ -22,6 +22,7 @@ use super::shell::{CommandResult, End, Typing};
 use super::task::Task;
 use super::trouble::{Kind, Trouble};
 use crate::progress::Interrupt;
+use crate::shown;
 
 /// How a page is replayed.
 #[derive(Clone, Debug)]
@@ -119,8 +120,8 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
         commands: 0,
     };
     for (link, target) in left_out {
-        let message =
-            format!("`{}` is left out: it leads out of the lesson, to `{}`", link.display(), target.display());
+        let [link, target] = [link, target].map(|path| shown::line(&path.to_string_lossy()).into_owned());
+        let message = format!("`{link}` is left out: it leads out of the lesson, to `{target}`");
         replayer.trouble(1, Kind::Link, message, "");
     }
     replayer.carry_out(&acts).map_err(failed)?;

@@ -58,6 +58,9 @@ pub(crate) enum Error {
     /// The same of the folder of a lesson.
     #[error("`{}` holds more than 64 MiB: too much for a lesson", .0.display())]
     LessonTooLarge(PathBuf),
+    /// The copy would lie in what is copied, or around it.
+    #[error("can't copy `{}` into itself, to `{}`", from.display(), to.display())]
+    Itself { from: PathBuf, to: PathBuf },
 }
 
 impl Error {
@@ -66,10 +69,11 @@ impl Error {
         move |source| Error::Io { what, path, source }
     }
 
-    fn refused(refusal: Refusal, path: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
+    fn refused(refusal: Refusal, from: &Path, to: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
         match refusal {
             Refusal::Io(file, source) => Error::io("can't copy", &file)(source),
-            Refusal::TooLarge => too_large(path.to_owned()),
+            Refusal::TooLarge => too_large(from.to_owned()),
+            Refusal::Itself => Error::Itself { from: from.to_owned(), to: to.to_owned() },
         }
     }
 }
@@ -80,6 +84,9 @@ impl Explained for Error {
             Error::Io { source, .. } => errno::hint(source),
             Error::TooLarge(_) => Some("`--with PATH` copies only what the page needs".to_owned()),
             Error::LessonTooLarge(_) => Some("let the lesson's commands make what is large".to_owned()),
+            Error::Itself { .. } => {
+                Some("pages are replayed below the folder that TMPDIR names: let it be elsewhere".to_owned())
+            }
         }
     }
 }
@@ -90,16 +97,9 @@ impl Explained for Error {
 /// # Errors
 /// What the file system says; files that are too large.
 pub(crate) fn copy_lesson(folder: &Path, to: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
-    let failed = |source| Error::Io { what: "can't copy", path: folder.to_owned(), source };
     let mut copier = Copier::new(LinksTo::Lesson(0));
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if name == HUB && folder.join(&name).is_dir() {
-            continue;
-        }
-        let copied = copier.copy(&folder.join(&name), &to.join(&name));
-        copied.map_err(|refusal| Error::refused(refusal, folder, Error::LessonTooLarge))?;
-    }
+    let copied = copier.copy_all(folder, to, |name| name == HUB && folder.join(name).is_dir());
+    copied.map_err(|refusal| Error::refused(refusal, folder, to, Error::LessonTooLarge))?;
     Ok(copier.left_out)
 }
 
@@ -133,10 +133,9 @@ impl Room {
         let mut copier = Copier::new(LinksTo::Anywhere);
         for path in with {
             let absolute = path.canonicalize().map_err(Error::io("can't copy", path))?;
-            let name = absolute.file_name().unwrap_or_default();
-            copier
-                .copy(&absolute, &room.work.join(name))
-                .map_err(|refusal| Error::refused(refusal, path, Error::TooLarge))?;
+            let to = room.work.join(absolute.file_name().unwrap_or_default());
+            let copied = copier.copy(&absolute, &to);
+            copied.map_err(|refusal| Error::refused(refusal, path, &to, Error::TooLarge))?;
         }
         Ok(room)
     }

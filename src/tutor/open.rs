@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::lines::{Asked, Lines};
-use super::paths::is_same;
+use super::paths;
 use crate::learning::{
-    Catalogue, Console, Kind, Lesson, LessonLock, Records, SharedProgress, Stop, Streams, TypedAhead, User, Walk,
-    Watch, Workspace, is_question,
+    Catalogue, Console, Kind, Lesson, LessonLock, Making, Progress, Records, SharedProgress, Stop, Streams, TypedAhead,
+    User, Walk, Watch, Workspace, clear_the_way, is_question,
 };
 use crate::lesson::{Mismatch, plain};
 use crate::progress::Interrupt;
@@ -68,8 +68,8 @@ pub(crate) struct Tutor<'t> {
     pub(super) printer: Option<Arc<Mutex<Printer>>>,
     /// Whether nothing is under way but waiting for a line.
     pub(super) is_idle: Arc<AtomicBool>,
-    /// Where an earlier folder of the lesson's name was put.
-    pub(super) aside: Option<PathBuf>,
+    /// Where something was put that stood where the lesson's folder goes.
+    pub(super) aside: Vec<PathBuf>,
     /// Whether the folder was gone, and made again.
     pub(super) is_restored: bool,
     pub(super) shown: Shown,
@@ -107,24 +107,15 @@ impl<'t> Tutor<'t> {
         let lock = LessonLock::take(&records.place(&lesson.name), &lesson.name)?;
         let progress = SharedProgress::open(records.clone(), &lesson.name)?;
         let kept = progress.look(|progress| progress.folder.clone());
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        // The lesson may be begun, and the folder another one than it was begun in.
-        let is_new = match (&folder, &kept) {
-            (Some(folder), Some(kept)) => !is_same(folder, kept),
-            (_, kept) => kept.is_none(),
-        };
-        if let Some(folder) = folder.as_ref().filter(|_| is_new)
-            && std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
-        {
-            return Err(crate::learning::Error::NotEmpty(folder.clone()).into());
+        let (work, is_new) = paths::chosen(folder, kept, || records.usual_folder(&lesson.name))?;
+        let (making, was_begun) = progress.look(|progress| (progress.in_making, progress.at.is_some()));
+        let making = making.or((is_new || !work.is_dir()).then_some(Making::Files));
+        let is_restored = !is_new && was_begun && making == Some(Making::Files);
+        if let Some(making) = making {
+            clear_the_way(lesson, &work, making, &progress)?;
         }
-        let work = match folder.map(absolute).or(kept) {
-            Some(work) => work,
-            None => absolute(records.usual_folder(&lesson.name)?),
-        };
-        let is_restored = !is_new && !work.exists();
-        let (workspace, aside) = Workspace::open(lock, lesson, &work, is_new, records.limits())?;
-        progress.change(|progress| progress.folder = Some(work))?;
+        let workspace = Workspace::open(lock, lesson, &work, making, records.limits())?;
+        let aside = if making.is_some() { progress.change(Progress::note_made)? } else { Vec::new() };
         records.keep_last(&lesson.name)?;
         let at = progress.look(|progress| progress.place(&walk));
         Ok(Tutor {
@@ -250,22 +241,20 @@ impl<'t> Tutor<'t> {
     /// This stop is done.
     pub(super) fn note_passed(&self) -> Result<(), Error> {
         let key = self.stop().key.clone();
-        self.progress.change(|progress| {
+        Ok(self.progress.change(|progress| {
             progress.left_out.remove(&key);
             progress.passed.insert(key);
-        })?;
-        Ok(())
+        })?)
     }
 
     /// This stop is left out.
     pub(super) fn note_left_out(&self) -> Result<(), Error> {
         let key = self.stop().key.clone();
-        self.progress.change(|progress| {
+        Ok(self.progress.change(|progress| {
             if progress.passed.insert(key.clone()) {
                 progress.left_out.insert(key);
             }
-        })?;
-        Ok(())
+        })?)
     }
 
     /// The shell, and who is at it.

@@ -1,13 +1,33 @@
-//! Paths of a learner's, compared and shown.
+//! Paths of a learner's, chosen, compared and shown.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::learning::Error;
 use crate::shown;
 
-/// Whether two paths are of one folder, if by different ways.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
-    absolute(one) == absolute(other)
+/// Where a lesson is learned, and whether it was not begun there: in the folder that is wished, where it was begun, or in the usual one.
+///
+/// # Errors
+/// The folder has something in it; there is no usual one.
+pub(super) fn chosen(
+    wished: Option<PathBuf>,
+    begun: Option<PathBuf>,
+    usual: impl FnOnce() -> Result<PathBuf, Error>,
+) -> Result<(PathBuf, bool), Error> {
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    let is_new = match (&wished, &begun) {
+        (Some(wished), Some(begun)) => !is_same(wished, begun),
+        (Some(_) | None, begun) => begun.is_none(),
+    };
+    if let Some(wished) = wished.as_ref().filter(|_| is_new)
+        && std::fs::read_dir(wished).is_ok_and(|mut entries| entries.next().is_some())
+    {
+        return Err(Error::NotEmpty(wished.clone()));
+    }
+    match wished.map(absolute).or(begun) {
+        Some(work) => Ok((work, is_new)),
+        None => Ok((absolute(usual()?), is_new)),
+    }
 }
 
 /// A path as people write it: `~` is their home.
@@ -16,4 +36,10 @@ pub(crate) fn homely(path: &Path) -> String {
     let below = home.as_ref().and_then(|home| path.strip_prefix(home).ok());
     let text = below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()));
     shown::line(&text).into_owned()
+}
+
+/// Whether two paths are of one folder, if by different ways.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let absolute = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    absolute(one) == absolute(other)
 }

@@ -1,12 +1,16 @@
 //! The loop: a line is asked for, and done.
 
+use std::path::Path;
+
 use super::arriving::{self, Extent};
 use super::error::Error;
 use super::open::Tutor;
 use super::paths::homely;
 use super::words::{self, WORDS, Word, name_of};
 use super::{doing, tasks};
-use crate::learning::{Catalogue, Error as LearningError, Kind, Records, Walk, is_debugger, quoted};
+use crate::learning::{
+    Catalogue, Error as LearningError, Kind, Making, Progress, Records, Walk, clear_the_way, is_debugger, quoted,
+};
 use crate::prompt::Next;
 use crate::repl;
 use crate::shown;
@@ -84,14 +88,24 @@ fn is_stopped(tutor: &Tutor<'_>) -> bool {
 
 /// Makes the learner's folder again where it is gone, and says so.
 fn restore(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    let lesson = tutor.lesson;
-    if tutor.workspace().restore(lesson)? {
-        // The shell is in a folder that nobody finds any more.
-        (tutor.watch, tutor.session, tutor.console) = (None, None, None);
-        let folder = tutor.workspace().work().to_owned();
-        let _ = std::env::set_current_dir(&folder);
+    if !tutor.workspace().work().is_dir() {
+        make(tutor, Making::Files)?;
         tell_restored(tutor)?;
+        tell_aside(tutor)?;
     }
+    Ok(())
+}
+
+/// Makes something of the learner's place.
+fn make(tutor: &mut Tutor<'_>, making: Making) -> Result<(), Error> {
+    // The shell is in a folder that nobody finds any more.
+    (tutor.watch, tutor.session, tutor.console) = (None, None, None);
+    let folder = tutor.workspace().work().to_owned();
+    clear_the_way(tutor.lesson, &folder, making, &tutor.progress)?;
+    tutor.workspace().make(tutor.lesson, making)?;
+    tutor.aside.extend(tutor.progress.change(Progress::note_made)?);
+    // It is another one of the same name.
+    let _ = std::env::set_current_dir(&folder);
     Ok(())
 }
 
@@ -103,6 +117,17 @@ fn tell_restored(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     tutor.say(Role::Notice, "·", &text)
 }
 
+fn tell_aside(tutor: &mut Tutor<'_>) -> Result<(), Error> {
+    for aside in std::mem::take(&mut tutor.aside) {
+        tutor.say(Role::Notice, "·", &was_there(&aside))?;
+    }
+    Ok(())
+}
+
+fn was_there(aside: &Path) -> String {
+    format!("Something of this name was there already. It is kept as `{}`.", homely(aside))
+}
+
 /// Takes one word, for a script; gives whether it went well.
 ///
 /// # Errors
@@ -111,6 +136,7 @@ pub(crate) fn once(tutor: &mut Tutor<'_>, word: Word) -> Result<bool, Error> {
     if tutor.is_restored {
         tell_restored(tutor)?;
     }
+    tell_aside(tutor)?;
     match word {
         Word::Check => tasks::check(tutor),
         Word::Reset => {
@@ -240,16 +266,10 @@ pub(crate) fn reset(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 }
 
 fn renew(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    (tutor.watch, tutor.session, tutor.console) = (None, None, None);
-    let aside = tutor.workspace().reset(tutor.lesson)?;
-    let folder = tutor.workspace().work().to_owned();
-    tutor.progress.change(|progress| {
-        *progress = crate::learning::Progress { folder: Some(folder.clone()), ..Default::default() };
-    })?;
-    // The folder is another one of the same name.
-    let _ = std::env::set_current_dir(&folder);
-    tutor.say(Role::Good, "✓", &format!("{} is as it was in the beginning.", tutor.lesson.name))?;
-    if let Some(aside) = aside {
+    make(tutor, Making::All)?;
+    let name = shown::line(&tutor.lesson.name).into_owned();
+    tutor.say(Role::Good, "✓", &format!("{name} is as it was in the beginning."))?;
+    for aside in std::mem::take(&mut tutor.aside) {
         tutor.say(Role::Faint, "·", &format!("Your files are kept in {}.", homely(&aside)))?;
     }
     Ok(())
@@ -291,9 +311,8 @@ fn welcome(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let text = format!("{begun} Your files for this lesson are in `{folder}`.");
         shown.push_str(&page::page(&text, palette, columns));
     }
-    if let Some(aside) = tutor.aside.take() {
-        let text = format!("A folder of this name was there already. It is kept as `{}`.", homely(&aside));
-        shown.push_str(&page::page(&text, palette, columns));
+    for aside in std::mem::take(&mut tutor.aside) {
+        shown.push_str(&page::page(&was_there(&aside), palette, columns));
     }
     tutor.show(&shown)?;
     let left_out = std::mem::take(&mut tutor.workspace().left_out);

@@ -11,6 +11,7 @@ use super::paths::homely;
 use crate::learning::{Kind, Stop, Watch};
 use crate::lesson::{Mismatch, Task};
 use crate::prompt::Next;
+use crate::shown;
 use crate::view::learning as text;
 use crate::view::page;
 use crate::view::palette::Role;
@@ -164,8 +165,9 @@ pub(super) fn solution(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks for confirmation.
+/// Asks for confirmation, in one line: others may have chosen names in it.
 pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Error> {
+    let question = &*shown::line(question);
     // A script's lines show no prompt.
     if !tutor.lines.is_interactive() {
         tutor.show(question)?;
@@ -176,7 +178,7 @@ pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Er
     };
     tutor.note_typed();
     if !tutor.lines.is_interactive() {
-        tutor.show(&format!("{}\n", crate::shown::line(&answer)))?;
+        tutor.show(&format!("{}\n", shown::line(&answer)))?;
     }
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

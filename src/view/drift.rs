@@ -18,7 +18,9 @@ pub(crate) fn report(palette: Palette, page: &Page, replay: &Replay, is_updated:
     let name = shown::line(&page.name);
     for trouble in &replay.troubles {
         let place = palette.paint(Role::Label, &format!("{name}:{}", trouble.line));
-        let _ = writeln!(text, "{place}: {}", shown::text(&trouble.message));
+        // A command of several lines can't look like a verdict.
+        let message = shown::text(&trouble.message).replace('\n', "\n    ");
+        let _ = writeln!(text, "{place}: {message}");
         let lines: Vec<&str> = trouble.output.lines().collect();
         let first = lines.len().saturating_sub(MOST_OUTPUT);
         if first > 0 {

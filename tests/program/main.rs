@@ -31,6 +31,7 @@ mod homes;
 mod images;
 mod learn_clean;
 mod learn_files;
+mod learn_places;
 mod learners;
 mod learning;
 mod lessons;

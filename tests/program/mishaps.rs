@@ -9,7 +9,7 @@ use crate::harness::Place;
 use crate::learning::learn;
 use crate::terminal::Screen;
 
-fn wait_until(is_so: impl Fn() -> bool) {
+pub(crate) fn wait_until(is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(60));
@@ -51,7 +51,8 @@ fn a_reset_that_is_killed_loses_no_file_of_the_learners() {
     let stubborn = "setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' < /dev/null > /dev/null 2>&1 &";
     learn(&place, "4", &["echo mine > mine.txt", stubborn, "quit"]);
     let mut reset = place.command("learn reset --force 4").stdout(Stdio::null()).spawn().unwrap();
-    wait_until(|| !place.home().join("learning/04-cache/progress.json").exists());
+    let progress = place.home().join("learning/04-cache/progress.json");
+    wait_until(|| std::fs::read_to_string(&progress).is_ok_and(|progress| progress.contains("in_making")));
     reset.kill().unwrap();
     reset.wait().unwrap();
     assert_eq!(read(&place, "04-cache/mine.txt"), "mine\n");
