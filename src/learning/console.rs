@@ -32,7 +32,7 @@ use super::keyboard::Raw;
 use super::left::{Kept, Left};
 use super::printed::{Printed, is_hidden};
 use super::user::{Streams, User, WaitFor};
-use crate::lesson::{Kin, heeding_signals, names_of_processes, plain};
+use crate::lesson::{heeding_signals, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
 /// command a process group of its own; a mistake in one does not end the shell. What the next shell has to know is written down.
@@ -161,9 +161,9 @@ impl Console {
         std::fs::read_link(format!("/proc/{}/cwd", self.child.id())).ok()
     }
 
-    /// The names of the processes that commands have left, as far as they are still in its session.
-    pub(crate) fn left(&self) -> Vec<String> {
-        names_of_processes(Kin::Session, self.child.id())
+    /// The number of its shell, which its session has, too.
+    pub(crate) fn number(&self) -> u32 {
+        self.child.id()
     }
 
     /// Carries out a command: to its end, or, where it is to be typed to, to its first prompt.

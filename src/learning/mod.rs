@@ -27,7 +27,6 @@ mod files;
 mod kept;
 mod keyboard;
 mod left;
-mod leftovers;
 mod packs;
 mod printed;
 mod progress;

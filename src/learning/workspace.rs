@@ -19,7 +19,6 @@ use super::catalogue::Lesson;
 use super::error::Error;
 use super::files::{free, make_folders, replace};
 use super::left::Left;
-use super::leftovers;
 use super::progress::{Making, Progress, SharedProgress};
 use super::stop::Kind;
 use super::walk::Walk;
@@ -177,7 +176,7 @@ impl Workspace {
 
     /// Ends all that the lesson's commands have started, and removes its images, containers and volumes.
     pub(crate) fn clear(&mut self) {
-        clear(&mut self.room, &self.lock.root);
+        clear(&mut self.room);
     }
 
     fn name(&self) -> String {
@@ -186,10 +185,9 @@ impl Workspace {
 }
 
 /// Ends all that the commands of a room have started, and removes its images, containers and volumes.
-fn clear(room: &mut Room, root: &Path) {
+fn clear(room: &mut Room) {
     room.close_shell();
     room.empty();
-    leftovers::end(&root.join("home"));
 }
 
 /// The same, and removes all of the room.
@@ -197,7 +195,7 @@ fn clear(room: &mut Room, root: &Path) {
 /// # Errors
 /// What the file system says.
 pub(super) fn remove_store(room: &mut Room, root: &Path) -> Result<(), Error> {
-    clear(room, root);
+    clear(room);
     for name in ["home", "logins", "bin", "control", "hub", "shelves"] {
         let path = root.join(name);
         match std::fs::remove_dir_all(&path) {

@@ -14,7 +14,7 @@
 //! checking.rs whether commands do what is shown
 //! replay.rs   a page's acts, carried out; how the page would have to look; rewriting.rs: whether it still is the same page then; trouble.rs: what else goes wrong
 //! form.rs     what a lesson has to have; proving.rs, answers.rs, finding.rs: whether all that it claims is so
-//! leaving.rs  what is there at the end
+//! leaving.rs  what is there at the end; processes.rs: what goes on then; guard.rs: who ends it where we are killed
 //! grading.rs  what a student has done of a lesson; handed_in.rs: a folder that is not to be trusted, copied
 //! together.rs several pages at the same time; sample.rs: a lesson to begin with
 //! ```
@@ -32,12 +32,14 @@ mod finding;
 mod fitting;
 mod form;
 mod grading;
+mod guard;
 mod handed_in;
 mod hub;
 mod kind;
 mod leaving;
 mod page;
 mod printed;
+mod processes;
 mod proving;
 mod question;
 mod reading;
@@ -63,8 +65,10 @@ pub(crate) use digests::{DigestMap, OnPages};
 pub(crate) use finding::{Evidence, Finding, Level, Subject};
 pub(crate) use fitting::{Comparison, align, arranged, fits};
 pub(crate) use grading::{Grade, Graded, Grader};
+pub(crate) use guard::Guard;
 pub(crate) use kind::BlockKind;
 pub(crate) use page::{Block, Mistake, Page};
+pub(crate) use processes::Kin;
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
 pub(crate) use reading::{Error as ReadError, pages_in, read_text};
@@ -73,7 +77,7 @@ pub(crate) use room::{Error as RoomError, HUB, Room, copy_lesson};
 pub(crate) use sample::write as write_sample;
 pub(crate) use script::{Act, FileName, acts};
 pub(crate) use session::{CTRL_C, Run, goes_on, typed_at_prompt};
-pub(crate) use shell::{Kin, Typing, names_of_processes};
+pub(crate) use shell::Typing;
 pub(crate) use signals::heeding_signals;
 pub(crate) use task::Task;
 pub(crate) use terminal::plain;

@@ -357,7 +357,7 @@ impl Replayer<'_> {
             self.trouble(1, Kind::Store, "the store is damaged after this page", &verdict);
         }
         let leftovers = match self.options.purpose {
-            Purpose::Prove => self.room.leftovers()?,
+            Purpose::Prove => self.room.leftovers(None)?,
             Purpose::Compare | Purpose::Rewrite => Leftovers::default(),
         };
         let updated = match self.options.purpose {

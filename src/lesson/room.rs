@@ -19,8 +19,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::copying::{Copier, LinksTo, Refusal};
+use super::guard::Guard;
 use super::hub::Hub;
 use super::leaving::Leftovers;
+use super::processes::{self, Kin};
 use super::shell::{CommandResult, Shell, Typing};
 use crate::diagnostic::Explained;
 use crate::errno;
@@ -114,8 +116,8 @@ pub(crate) struct Room {
     set: Vec<(&'static str, &'static str)>,
     /// Who edits files; where nobody is there, the page does.
     editor: Option<OsString>,
-    /// The folder that goes with the room.
-    passing: Option<tempfile::TempDir>,
+    /// The folder that goes with the room, and who removes it where we are killed.
+    passing: Option<(Guard, tempfile::TempDir)>,
 }
 
 impl Room {
@@ -128,7 +130,9 @@ impl Room {
         let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
         let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
         let (root, work) = (folder.path().to_owned(), folder.path().join("work"));
-        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: None, passing: Some(folder) };
+        let guard = Guard::over(&root.join("home"), &root).map_err(Error::io("can't watch over", &root))?;
+        let passing = Some((guard, folder));
+        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: None, passing };
         room.build()?;
         let mut copier = Copier::new(LinksTo::Anywhere);
         for path in with {
@@ -309,11 +313,11 @@ impl Room {
         Ok(())
     }
 
-    /// What the commands have left.
+    /// What the commands have left, of this shell or of the room's own. The containers are removed: what then goes on is none of theirs.
     ///
     /// # Errors
     /// The program can't be run.
-    pub(crate) fn leftovers(&self) -> io::Result<Leftovers> {
+    pub(crate) fn leftovers(&self, shell: Option<(u32, Kin)>) -> io::Result<Leftovers> {
         let list = |arguments: &[&str]| {
             let (text, _) = self.layerlab(arguments)?;
             Ok::<_, io::Error>(text.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -323,7 +327,9 @@ impl Room {
         let mut ended = list(&[&["ps", "-a"], names.as_slice()].concat())?;
         ended.retain(|name| !running.contains(name));
         let volumes = list(&["volume", "ls", "-q"])?;
-        let processes = self.shell.as_ref().map(Shell::left).unwrap_or_default();
+        self.remove_containers();
+        let own = || self.shell.as_ref().map(|shell| (shell.number(), Kin::Group));
+        let processes = processes::left(&self.path("home"), shell.or_else(own));
         Ok(Leftovers { running, ended, volumes, processes })
     }
 
@@ -335,16 +341,21 @@ impl Room {
         passing.filter_map(|event| event["Actor"]["ID"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Ends its containers with their processes, and removes what is in its home. The folder itself can be removed in any case but where
-    /// files have owners that are not the user's own.
+    /// Ends its containers with their processes, and all that its commands have started, and removes what is in its home. The folder itself can be
+    /// removed in any case but where files have owners that are not the user's own.
     pub(crate) fn empty(&self) {
+        self.remove_containers();
+        processes::end(&self.path("home"));
+        let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
+    }
+
+    fn remove_containers(&self) {
         if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q"]) {
             let ids: Vec<&str> = ids.split_whitespace().collect();
             if !ids.is_empty() {
                 let _ = self.layerlab(&[&["rm", "-f", "-v"], ids.as_slice()].concat());
             }
         }
-        let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
     }
 
     /// Carries out a command of this program in the room's home, and gives what it prints.

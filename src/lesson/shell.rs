@@ -191,9 +191,9 @@ impl Shell {
         CommandResult { output: printed.replace("\r\n", "\n").replace(&file, ""), is_cut, end, is_last }
     }
 
-    /// The names of the processes that its commands have left, as far as they are still in its group.
-    pub(super) fn left(&self) -> Vec<String> {
-        names_of_processes(Kin::Group, self.child.id())
+    /// The number of its process, which its group has, too.
+    pub(super) fn number(&self) -> u32 {
+        self.child.id()
     }
 
     fn signal(&self, signal: Signal) {
@@ -210,29 +210,6 @@ impl Drop for Shell {
         // It can't be waited for only where that was done already.
         let _ = self.child.wait();
     }
-}
-
-/// What processes have in common: the place of its number in proc_pid_stat(5), behind the state.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kin {
-    Group = 1,
-    Session = 2,
-}
-
-/// The names of the processes of a group or a session, without the one that it has its number of.
-pub(crate) fn names_of_processes(kin: Kin, leader: u32) -> Vec<String> {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let leader = leader.to_string();
-    let name = |process: std::fs::DirEntry| {
-        let number = process.file_name().into_string().ok().filter(|name| *name != leader)?;
-        // `NUMBER (NAME) STATE PARENT GROUP SESSION …`. One that has ended has none.
-        let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
-        let (before, after) = text.rsplit_once(')')?;
-        let mut fields = after.split_whitespace();
-        let is_kin = fields.next() != Some("Z") && fields.nth(kin as usize) == Some(leader.as_str());
-        is_kin.then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
-    };
-    processes.flatten().filter_map(name).collect()
 }
 
 /// Passes on what is printed and how commands end, until nobody wants it or the shell has ended. Who still has the pipe then is heard no more.

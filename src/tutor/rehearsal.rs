@@ -17,8 +17,8 @@ use super::error::Error;
 use super::lines::Script;
 use super::open::{Setting, Tutor};
 use super::{doing, prompt, tasks};
-use crate::learning::{Catalogue, Console, Error as LearningError, Kind, Lesson, Records, Stop, Streams, WaitFor};
-use crate::lesson::{Evidence, Finding, Mismatch, Proof, Subject};
+use crate::learning::{Catalogue, Error as LearningError, Kind, Lesson, Records, Stop, Streams, WaitFor};
+use crate::lesson::{Evidence, Finding, Guard, Kin, Mismatch, Proof, Subject};
 use crate::limits::Limits;
 use crate::progress::Interrupt;
 use crate::view::palette::Palette;
@@ -70,6 +70,8 @@ fn proof(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<Proof, Error> {
         interrupt: conditions.interrupt.clone(),
         patience: Some(conditions.patience),
     })?;
+    let home = tutor.workspace().room.path("home");
+    let _guard = Guard::over(&home, folder.path()).map_err(Error::Console)?;
     let mut rehearsal = Rehearsal { lesson, tutor, tape, findings: Vec::new(), is_stuck: false };
     let gone_through = rehearsal.go_through().and_then(|()| rehearsal.look_back());
     rehearsal.tutor.console = None;
@@ -171,8 +173,8 @@ impl Rehearsal<'_> {
     /// What is there when the lesson is over.
     fn look_back(&mut self) -> Result<(), Error> {
         doing::leave_session(&mut self.tutor)?;
-        let mut leftovers = self.tutor.workspace().room.leftovers().map_err(Error::Console)?;
-        leftovers.processes = self.tutor.console.as_ref().map(Console::left).unwrap_or_default();
+        let shell = self.tutor.console.as_ref().map(|console| (console.number(), Kin::Session));
+        let leftovers = self.tutor.workspace().room.leftovers(shell).map_err(Error::Console)?;
         let left = leftovers.findings(&self.lesson.page, self.lesson.about.as_ref());
         if left.is_empty() {
             self.findings.push(Finding::proven(Subject::End, 1, "nothing is left when the lesson is over"));

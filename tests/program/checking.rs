@@ -2,6 +2,9 @@
 //!
 //! The broken lessons are that first one with a change, so each is wrong in one way.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use crate::harness::{Place, filter};
 
 /// A change of a file of the first lesson: the lesson's name, the file, what is replaced, and by what. Where nothing is replaced, the file is
@@ -207,6 +210,7 @@ fn what_is_left_is_told() {
         ("container-left-on-purpose", PAGE, "## To do\n", run),
         ("container-left-on-purpose", PAGE, "minutes: 10", "minutes: 10\nleaves: web"),
         ("process-left", PAGE, "## To do", "```console\n$ sleep 1000 > /dev/null 2>&1 &\n```\n\n## To do"),
+        ("daemon-left", PAGE, "## To do", "```console\n$ setsid sleep 1001 > /dev/null 2>&1 &\n```\n\n## To do"),
         ("volume-left", PAGE, "## To do", "```console\n$ docker volume create data\ndata\n```\n\n## To do"),
     ]));
 }
@@ -286,4 +290,52 @@ fn a_lesson_that_can_not_be_read_hides_no_other() {
     std::fs::write(place.path("pack/4-huge/lesson.md"), HEAD.to_owned() + &"x\n".repeat(3 << 20)).unwrap();
     std::fs::write(place.path("pack/5-no-text/lesson.md"), b"# \xff\n").unwrap();
     insta::assert_snapshot!(place.session(&["lesson check --jobs 1 pack", "lesson test --jobs 1 pack"]));
+}
+
+/// What a page has started in the background, wherever it is: none of it is there when the program has ended, however it has.
+#[test]
+fn nothing_of_a_page_goes_on() {
+    let place = Place::new("");
+    let mark = |number: u32| format!("{}.{number}", 7000 + std::process::id());
+    let page = |number, last: &str| {
+        let mark = mark(number);
+        format!(
+            "# T\n\n```lesson\nclears up: x\nminutes: 1\n```\n\n```console\n$ setsid sleep {mark} > /dev/null 2>&1 &\n\
+             $ docker run -d --name web layerlab/base sleep {mark} > /dev/null\n$ {last}\n```\n"
+        )
+    };
+    let running = |number| {
+        let mark = mark(number);
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines.filter(|line| String::from_utf8_lossy(line).contains(&format!("sleep\0{mark}"))).count()
+    };
+    place.write("one/lesson.md", &page(1, "docker rm -f web > /dev/null"));
+    for command in ["lesson check one", "lesson test one"] {
+        let said = place.run(command);
+        assert!(said.contains("processes that go on when the page ends: `sleep`"), "{said}");
+        assert_eq!(running(1), 0, "{command}");
+    }
+    place.write("page.md", &page(2, "true"));
+    assert!(place.output("verify page.md").status.success());
+    assert_eq!(running(2), 0);
+    for (number, command) in [(3, "verify page.md"), (4, "lesson test one")] {
+        let name = if number == 3 { "page.md" } else { "one/lesson.md" };
+        place.write(name, &page(number, "sleep 1000"));
+        let rooms = place.folder().join(format!("rooms-{number}"));
+        std::fs::create_dir(&rooms).unwrap();
+        place.give(&rooms);
+        let mut child = place.command(command).env("TMPDIR", &rooms).stdout(Stdio::null()).spawn().unwrap();
+        let wait = |is_so: &dyn Fn() -> bool| {
+            let begun = Instant::now();
+            while !is_so() {
+                assert!(begun.elapsed() < Duration::from_secs(60), "{command}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        wait(&|| running(number) >= 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        wait(&|| running(number) == 0 && std::fs::read_dir(&rooms).unwrap().next().is_none());
+    }
 }

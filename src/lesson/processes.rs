@@ -1,0 +1,82 @@
+//! Processes that a page's commands have left: a server in the background, which still has its port.
+//!
+//! They are known by the group or the session of the page's shell; and those that have left it, as a daemon does, by the home of the page, which is
+//! in the environment of all that its shell starts: proc_pid_environ(5). One that has left the session and cleared its environment is not found.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long processes may take to end after SIGTERM, or by themselves.
+const PATIENCE: Duration = Duration::from_secs(3);
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// What the processes of a shell have in common: the place of its number in proc_pid_stat(5), behind the state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kin {
+    Group = 1,
+    Session = 2,
+}
+
+/// The names of the processes that the commands of a home have left, of its shell if it still runs, and without that; none of a container's, all of which
+/// are removed before. One that just ends is none that is left.
+pub(super) fn left(home: &Path, shell: Option<(u32, Kin)>) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let mut names: Vec<String> = numbers().filter_map(|number| name_of_left(number, home, shell)).collect();
+        if names.is_empty() || begun.elapsed() > PATIENCE {
+            names.sort();
+            return names;
+        }
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// The name of a process if it is one that is left.
+fn name_of_left(number: i32, home: &Path, shell: Option<(u32, Kin)>) -> Option<String> {
+    // `NUMBER (NAME) STATE PARENT GROUP SESSION …`. One that has ended has none.
+    let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+    let (before, after) = text.rsplit_once(')')?;
+    let mut fields = after.split_whitespace();
+    if fields.next() == Some("Z") || shell.is_some_and(|(shell, _)| u32::try_from(number) == Ok(shell)) {
+        return None;
+    }
+    let is_kin = shell.is_some_and(|(shell, kin)| fields.nth(kin as usize).is_some_and(|of| of.parse() == Ok(shell)));
+    (is_kin || has_home(number, home)).then(|| before.split_once('(').map_or(before, |(_, name)| name).to_owned())
+}
+
+/// Ends the processes whose home this is.
+pub(super) fn end(home: &Path) {
+    let begun = Instant::now();
+    for signal in [Signal::TERM, Signal::KILL] {
+        loop {
+            let left: Vec<i32> = numbers().filter(|number| has_home(*number, home)).collect();
+            if left.is_empty() {
+                return;
+            }
+            for process in left.into_iter().filter_map(Pid::from_raw) {
+                // It may have ended by now.
+                let _ = kill_process(process, signal);
+            }
+            std::thread::sleep(GLANCE);
+            if begun.elapsed() > PATIENCE {
+                break;
+            }
+        }
+    }
+}
+
+/// The numbers of all processes but ours.
+fn numbers() -> impl Iterator<Item = i32> {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(move |number| *number != own)
+}
+
+/// Whether a process of this user's has the home in its environment. Those of others can't be read.
+fn has_home(number: i32, home: &Path) -> bool {
+    let mark = [b"LAYERLAB_HOME=", home.as_os_str().as_encoded_bytes()].concat();
+    let environment = std::fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+}
