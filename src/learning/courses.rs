@@ -138,7 +138,7 @@ impl Courses {
 
     fn write(&self, key: &str, course: &Course) -> Result<(), Error> {
         let path = self.path(key);
-        let bytes = serde_json::to_vec(course).map_err(|source| Error::Damaged { path: path.clone(), source })?;
+        let bytes = serde_json::to_vec(course).map_err(|error| Error::io("write", &path)(error.into()))?;
         Ok(atomic_write(&path, &bytes)?)
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Error {
     #[error("there is no lesson `{wanted}`")]
     NoSuchLesson { wanted: String, meant: Option<String> },
     #[error("`{}` is damaged: {source}", path.display())]
-    Damaged { path: PathBuf, source: serde_json::Error },
+    Damaged { path: PathBuf, source: serde_json::Error, hint: &'static str },
     #[error("`{}` is not empty", .0.display())]
     NotEmpty(PathBuf),
     #[error("`{}` is no folder", .0.display())]
@@ -65,9 +65,7 @@ impl Explained for Error {
             }
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
             Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
-            Error::Damaged { .. } => {
-                Some("remove the file: the lesson begins anew, with your files as they are".to_owned())
-            }
+            Error::Damaged { hint, .. } => Some((*hint).to_owned()),
             Error::Source { .. } => {
                 Some("name a folder elsewhere: `learn LESSON --folder DIR`, or `learn files LESSON DIR`".to_owned())
             }

@@ -123,6 +123,17 @@ impl Packs {
         Ok(Packs { folder })
     }
 
+    /// Whether a path is one of the files of a commit that some home keeps. Nobody has said that their commands may run who only knows where they
+    /// are.
+    pub(crate) fn are_around(path: &Path) -> bool {
+        let Ok(path) = path.canonicalize() else { return false };
+        path.ancestors().any(|folder| {
+            let name = folder.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let is_of_packs = folder.parent().is_some_and(|packs| packs.ends_with(Path::new("learning").join(PACKS)));
+            is_of_packs && Commit::try_from(name.to_owned()).is_ok()
+        })
+    }
+
     /// Where the files of a commit are. `files` are written first where they are not there yet; gives what of them was left out. Atomic: a
     /// folder of this name is whole.
     ///
@@ -239,6 +250,21 @@ fn write_files(store: &Store, commit: &Commit, files: &Tree, folder: &Path) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_home_keeps_of_a_pack_is_no_folder_of_the_users() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = home.path().join("learning/packs").join("a".repeat(40));
+        std::fs::create_dir_all(kept.join("lessons/01-a")).unwrap();
+        std::fs::create_dir_all(home.path().join("learning/packs/own")).unwrap();
+        std::os::unix::fs::symlink(kept.join("lessons"), home.path().join("link")).unwrap();
+        for inner in ["", "lessons", "lessons/01-a/..", "../../../link/01-a"] {
+            assert!(Packs::are_around(&kept.join(inner)), "{inner}");
+        }
+        for outer in ["learning/packs/own", "learning/packs", "learning", "nothing"] {
+            assert!(!Packs::are_around(&home.path().join(outer)), "{outer}");
+        }
+    }
 
     #[test]
     fn the_folder_of_learners_has_a_plain_name() {

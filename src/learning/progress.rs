@@ -58,6 +58,20 @@ pub(crate) struct Progress {
     pub(crate) aside: Vec<PathBuf>,
 }
 
+/// What is read of a learner's.
+pub(super) trait Record: DeserializeOwned {
+    /// What helps where it is damaged.
+    const HINT: &str;
+}
+
+impl Record for Progress {
+    const HINT: &str = "`reset --force` begins the lesson anew; your files are put aside";
+}
+
+impl Record for Last {
+    const HINT: &str = "remove the file: it says which lesson was the last, and no more";
+}
+
 /// What is made of a learner's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -235,13 +249,12 @@ impl Records {
         self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin, address })
     }
 
-    fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Error> {
+    fn read<T: Record>(&self, path: &Path) -> Result<Option<T>, Error> {
         read(path, &self.limits)
     }
 
     fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
-        let bytes =
-            serde_json::to_vec_pretty(value).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
+        let bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io("write", path)(error.into()))?;
         Ok(atomic_write(path, &bytes)?)
     }
 }
@@ -250,11 +263,11 @@ impl Records {
 ///
 /// # Errors
 /// It can't be read, or was damaged.
-pub(super) fn read<T: DeserializeOwned>(path: &Path, limits: &Limits) -> Result<Option<T>, Error> {
+pub(super) fn read<T: Record>(path: &Path, limits: &Limits) -> Result<Option<T>, Error> {
     match document::read(path, limits.bound(&PROGRESS), Links::Refuse) {
         Ok(bytes) => {
             let read = serde_json::from_slice(&bytes);
-            read.map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source })
+            read.map(Some).map_err(|source| Error::Damaged { path: path.to_owned(), source, hint: T::HINT })
         }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
@@ -275,8 +288,19 @@ impl SharedProgress {
     /// # Errors
     /// As [`Records::progress`].
     pub(crate) fn open(records: Records, lesson: &str) -> Result<SharedProgress, Error> {
-        let progress = Mutex::new(records.progress(lesson)?);
-        Ok(SharedProgress { records, lesson: lesson.to_owned(), progress })
+        let progress = records.progress(lesson)?;
+        Ok(SharedProgress::new(records, lesson, progress))
+    }
+
+    /// The same for a lesson that begins anew, whatever is kept of it: what is damaged is as good as nothing.
+    pub(crate) fn open_any(records: Records, lesson: &str) -> SharedProgress {
+        let progress = records.progress(lesson).unwrap_or_default();
+        SharedProgress::new(records, lesson, progress)
+    }
+
+    fn new(records: Records, lesson: &str, progress: Progress) -> SharedProgress {
+        let progress = Mutex::new(progress);
+        SharedProgress { records, lesson: lesson.to_owned(), progress }
     }
 
     /// Looks at it.

@@ -1,8 +1,10 @@
 //! A lesson to begin with: a folder with all that a lesson has, in which everything is proven.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::LESSON;
 use crate::diagnostic::Explained;
@@ -46,21 +48,39 @@ impl Explained for Error {
 pub(crate) fn write(folder: &Path) -> Result<PathBuf, Error> {
     let title = folder.file_name().and_then(|name| title(&name.to_string_lossy()));
     let title = title.ok_or_else(|| Error::NoName(folder.to_owned()))?;
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| match source.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists(path),
-            _ => Error::Io { path, source },
-        }
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists(folder.to_owned()),
+        _ => Error::Io { path: folder.to_owned(), source },
     };
-    fs::create_dir(folder).map_err(failed(folder))?;
-    for (name, text) in FILES {
-        let path = folder.join(name);
-        let text = if name == LESSON { text.replacen("TITLE", &title, 1) } else { text.to_owned() };
-        let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.map_err(failed(&path))?;
+    if folder.symlink_metadata().is_ok() {
+        return Err(Error::Exists(folder.to_owned()));
     }
+    // Beside it first: a folder of this name is whole.
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let beside = folder.with_file_name(format!(".{name}.{}", std::process::id()));
+    fs::create_dir(&beside).map_err(failed)?;
+    fill(&beside, &title).and_then(|()| publish(&beside, folder)).map_err(|error| {
+        let _ = fs::remove_dir_all(&beside);
+        failed(error)
+    })?;
     Ok(folder.join(LESSON))
+}
+
+/// Writes the files into a folder.
+fn fill(folder: &Path, title: &str) -> io::Result<()> {
+    FILES.iter().try_for_each(|(name, text)| {
+        let text = if *name == LESSON { text.replacen("TITLE", title, 1) } else { (*text).to_owned() };
+        fs::write(folder.join(name), text)
+    })
+}
+
+/// Gives a folder a name that nothing has.
+fn publish(beside: &Path, folder: &Path) -> io::Result<()> {
+    match renameat_with(CWD, beside, CWD, folder, RenameFlags::NOREPLACE) {
+        // Not every file system can be told to replace nothing.
+        Err(Errno::INVAL) => fs::rename(beside, folder),
+        renamed => Ok(renamed?),
+    }
 }
 
 /// `15-my-lesson` as a title: `My lesson`.

@@ -30,6 +30,8 @@ pub(crate) struct Setting<'t> {
     pub(crate) records: Records,
     /// The folder to work in, where another one than the usual is wished.
     pub(crate) folder: Option<PathBuf>,
+    /// Whether it begins anew at once, whatever is kept of it.
+    pub(crate) is_renewed: bool,
     pub(crate) out: Screen<'static>,
     pub(crate) palette: Palette,
     /// The terminal, where a person is at it.
@@ -101,11 +103,14 @@ impl<'t> Tutor<'t> {
     /// # Errors
     /// A lesson with a mistake in it; what the file system says.
     pub(crate) fn open(setting: Setting<'t>) -> Result<Tutor<'t>, Error> {
-        let Setting { catalogue, lesson, records, folder, out, palette, terminal, mut lines, interrupt, patience } =
-            setting;
+        let Setting { catalogue, lesson, records, folder, is_renewed, out, palette, terminal, .. } = setting;
+        let Setting { mut lines, interrupt, patience, .. } = setting;
         let walk = Walk::of(&lesson.page).map_err(crate::learning::Error::from)?;
         let lock = LessonLock::take(&records.place(&lesson.name), &lesson.name)?;
-        let progress = SharedProgress::open(records.clone(), &lesson.name)?;
+        let progress = match is_renewed {
+            true => SharedProgress::open_any(records.clone(), &lesson.name),
+            false => SharedProgress::open(records.clone(), &lesson.name)?,
+        };
         let kept = progress.look(|progress| progress.folder.clone());
         let (work, is_new) = paths::chosen(folder, kept, || records.usual_folder(&lesson.name))?;
         let (making, was_begun) = progress.look(|progress| (progress.in_making, progress.at.is_some()));

@@ -63,6 +63,7 @@ fn proof(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<Proof, Error> {
         lesson,
         records,
         folder: Some(folder.path().join("lessons").join(&lesson.name)),
+        is_renewed: false,
         out: Screen::new(tape.clone(), Palette::PLAIN),
         palette: Palette::PLAIN,
         terminal: None,

@@ -205,3 +205,54 @@ fn no_name_of_a_lesson_paints_the_terminal() {
     screen.type_keys("quit\r");
     assert_eq!(screen.end().0, Some(0));
 }
+
+/// Whatever is damaged, there is a way on, and it is told.
+#[test]
+fn a_damaged_record_is_no_end() {
+    let place = Place::new(&format!(
+        "//- pack/01-own/lesson.md\n{PAGE}//- pack/course.json/lesson.md\n{PAGE}//- pack/progress.json/lesson.md\n{PAGE}"
+    ));
+    let mut said = String::new();
+    // Lessons may be called as records are.
+    for lesson in ["course.json", "progress.json", "1"] {
+        let begun = learn(&place, &format!("--pack pack {lesson}"), &["echo mine > mine", "quit"]);
+        assert!(begun.contains("resume"), "{begun}");
+    }
+    let key = kept(&place, "01-own").parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+    for (name, text) in
+        [("last.json", "[]"), (&format!("{key}/01-own/progress.json"), "{"), (&format!("{key}.json"), "")]
+    {
+        std::fs::write(place.home().join("learning").join(name), text).unwrap();
+    }
+    for arguments in ["list --pack pack", "resume", "page 1 --pack pack", "reset 1 --force --pack pack", "resume"] {
+        said += &format!("$ layerlab learn {arguments}\n{}\n", learn(&place, arguments, &["quit"]));
+    }
+    assert!(place.path(&format!("{LESSONS}/pack/01-own-before-reset/mine")).exists());
+    insta::assert_snapshot!(filter(&said.replace(&key, "pack-KEY")));
+}
+
+/// The question whether its commands may run names the folder, and nothing runs by that name.
+#[test]
+fn what_is_kept_of_a_repository_is_no_pack_of_the_users() {
+    let place = Place::new("");
+    let pack = format!("../home/layerlab/learning/packs/{}", "a".repeat(40));
+    place.run("learn list");
+    place.write(&format!("{pack}/01-own/lesson.md"), PAGE);
+    let commands =
+        ["learn --pack PACK 1", "learn --pack PACK", "lesson check PACK", "lesson test PACK/01-own/lesson.md"];
+    insta::assert_snapshot!(
+        place.session(&commands.map(|command| command.replace("PACK", &pack)).each_ref().map(String::as_str))
+    );
+}
+
+/// A limit on files ends the program as a kill would.
+#[test]
+fn a_lesson_that_could_not_be_written_is_not_there() {
+    let place = Place::new("");
+    let program = place.program().display().to_string();
+    let killed = place.shell(&format!("ulimit -f 0; exec {program} lesson new 15-own")).output().unwrap();
+    assert!(!killed.status.success());
+    let said = place.session(&["lesson new 15-own", "lesson new 15-own", "lesson new nowhere/15-own"]);
+    assert!(place.path("15-own/lesson.md").exists());
+    insta::assert_snapshot!(filter(&said));
+}

@@ -136,7 +136,8 @@ impl Learn {
         let mut out = ui.out();
         out.write_all(tutor::list(&catalogue, &records, ui.palette, columns)?.as_bytes())?;
         let begin = records.command("NUMBER");
-        let how = match records.last()?.filter(|last| records.has(last)) {
+        // What can't be read says nothing here; `resume` tells why.
+        let how = match records.last().unwrap_or_default().filter(|last| records.has(last)) {
             Some(last) => {
                 let last = shown::line(&last.lesson).into_owned();
                 format!("`layerlab learn resume` goes on with {last}; `{begin}` begins a lesson.")
@@ -210,6 +211,7 @@ impl Learn {
             lesson,
             records,
             folder: self.folder.clone(),
+            is_renewed: matches!(self.word, Some(Verb::Reset(Reset { force: true, .. }))),
             out: ui.out(),
             palette: ui.palette,
             terminal,

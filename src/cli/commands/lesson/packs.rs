@@ -54,8 +54,12 @@ impl Places {
     /// The pages, those of repositories after the user has agreed.
     pub(super) fn pages(&self, home: Option<&Path>, ui: &Ui) -> Result<Vec<PathBuf>, Failure> {
         let mut places = Vec::new();
+        if self.places.is_empty() {
+            check_own(Path::new("."))?;
+        }
         for place in &self.places {
             if !is_address(place) {
+                check_own(place)?;
                 places.push(place.clone());
                 continue;
             }
@@ -84,6 +88,16 @@ fn is_address(text: &Path) -> bool {
     text.to_str().is_some_and(|text| git::is_repository(text) || text.contains("://")) && !text.exists()
 }
 
+/// Refuses what a home keeps of a repository's pack: under that path nobody was asked whether its commands may run.
+fn check_own(path: &Path) -> Result<(), Failure> {
+    if !Packs::are_around(path) {
+        return Ok(());
+    }
+    let path = shown::line(&path.to_string_lossy()).into_owned();
+    let error = Diagnostic::error(format!("`{path}` is kept for learners, and comes from a repository"));
+    Err(error.hint("name the repository: its commands run once you have agreed").into())
+}
+
 impl PackOptions {
     /// The pack, on this machine.
     pub(super) fn find(&self, world: &Arc<World>, ui: &Ui) -> Result<Option<Pack>, Failure> {
@@ -98,6 +112,7 @@ impl PackOptions {
                     .into())
             }
             Some(_) | None => {
+                check_own(pack)?;
                 let address = pack.to_string_lossy().into_owned();
                 Ok(Some(Pack { folder: pack.clone(), origin: None, address }))
             }
