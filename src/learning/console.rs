@@ -28,7 +28,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize};
 
 use super::ahead::Ahead;
-use super::keyboard::Raw;
+use super::keyboard::{INTERRUPT, Presses, Raw};
 use super::left::{Kept, Left};
 use super::printed::{Printed, is_hidden};
 use super::user::{Streams, User, WaitFor};
@@ -36,20 +36,32 @@ use crate::lesson::{heeding_signals, plain};
 
 /// Carries out the file `typed` for each word that it reads. What commands inherit are the three streams alone. Job control gives each
 /// command a process group of its own; a mistake in one does not end the shell. What the next shell has to know is written down.
+///
+/// Ctrl-C ends a whole line, with its loops and functions, and what the line has set stays. A mistake is all that leaves them, so it makes
+/// one: dash and busybox come back behind `command eval` then. Bash does not, and ends; the next shell begins where it was.
 const DRIVER: &str = r#"
 layerlab_control=$1
 exec 3< "$1/requests" 4> "$1/statuses" 5> "$1/output"
-trap : INT
+layerlab_is_busy=
+trap '[ -z "$layerlab_is_busy" ] || {
+    layerlab_is_busy=ended
+    [ -z "${BASH_VERSION-}" ] || exit 130
+    : "${layerlab_nothing:?}"
+} 2> /dev/null' INT
+trap 'command . "$layerlab_control/keep"' EXIT
 set -m 2> /dev/null
 . "$1/restore"
 while IFS=' ' read -r layerlab_manner layerlab_columns <&3; do
     layerlab_typed=$(cat "$layerlab_control/typed")
+    layerlab_is_busy=yes
     case $layerlab_manner in
     terminal) command eval "$layerlab_typed" 3<&- 4>&- 5>&- ;;
     piped) COLUMNS=$layerlab_columns LAYERLAB_LESSON_OUTPUT=$layerlab_control/output command eval "$layerlab_typed" 3<&- 4>&- >&5 2>&1 5>&- ;;
     *) command eval "$layerlab_typed" 3<&- 4>&- < /dev/null >&5 2>&1 5>&- ;;
     esac
     layerlab_status=$?
+    [ "$layerlab_is_busy" != ended ] || layerlab_status=130
+    layerlab_is_busy=
     command . "$layerlab_control/keep"
     printf '%s\n' "$layerlab_status" >&4
 done
@@ -63,8 +75,7 @@ const GLANCE: Duration = Duration::from_millis(80);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long what was printed last is waited for, where it comes through a pipe.
 const SETTLING: Duration = Duration::from_millis(5);
-/// What the keyboard sends for Ctrl-C and Ctrl-D.
-const INTERRUPT: &[u8] = b"\x03";
+/// What the keyboard sends for Ctrl-D.
 const END: &[u8] = b"\x04";
 
 /// How far a command has come.
@@ -223,6 +234,7 @@ impl Console {
         let mut last = Instant::now();
         let mut code = None;
         let mut interrupted = false;
+        let mut presses = Presses::default();
         let begun = Instant::now();
         // Since when everything is to stop.
         let mut stopped: Option<Instant> = None;
@@ -241,7 +253,7 @@ impl Console {
             // A pipe has what was written before the end; a terminal may need a moment for it.
             let is_settled = code.is_some() && streams != Streams::Terminal;
             let ready = self.wait(user.keyboard, if is_settled { SETTLING } else { GLANCE / 2 })?;
-            let is_quiet = self.pass_on(&ready, wait_for, &mut printed, user)?;
+            let is_quiet = self.pass_on(&ready, wait_for, (&mut printed, &mut presses), user)?;
             if ready.statuses {
                 let text = String::from_utf8_lossy(&read(&self.statuses)?).into_owned();
                 code = text.lines().next_back().and_then(|line| line.trim().parse::<i32>().ok());
@@ -287,12 +299,16 @@ impl Console {
         &mut self,
         ready: &Ready,
         wait_for: WaitFor,
-        printed: &mut Printed,
+        (printed, presses): (&mut Printed, &mut Presses),
         user: &mut User<'_>,
     ) -> io::Result<bool> {
         if let (true, Some(keyboard)) = (ready.keyboard, user.keyboard) {
             let keys = read(keyboard)?;
             self.master.write_all(&keys)?;
+            if presses.are_in_vain(&keys, &self.master, self.shell()) {
+                self.signal(Signal::HUP);
+                let _ = self.child.kill();
+            }
         }
         let mut is_quiet = true;
         for (is_ready, file, from) in
@@ -320,13 +336,16 @@ impl Console {
 
     /// Signals the command that has the terminal. Where none has, the shell is spared.
     fn signal(&self, signal: Signal) {
-        let shell = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Ok(group) = rustix::termios::tcgetpgrp(&self.master)
-            && Some(group) != shell
+            && Some(group) != self.shell()
         {
             // A group that has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }
+    }
+
+    fn shell(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
     /// Makes the terminal as large as that of the keyboard.
@@ -359,7 +378,7 @@ impl Console {
 impl Drop for Console {
     fn drop(&mut self) {
         // The shell ends when nobody asks it for anything any more: what runs in the background goes on, as behind any shell that is left.
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let Some(group) = self.shell() {
             let _ = kill_process_group(group, Signal::HUP);
             let _ = kill_process_group(group, Signal::KILL);
         }

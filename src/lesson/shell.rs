@@ -24,15 +24,25 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Waits for commands on its standard input, which is the socket; a command has another one. Ctrl-C ends the command and not the shell;
 /// `command` keeps a mistake in one from ending it.
+///
+/// Ctrl-C comes to the shell as well. Where it has killed what the shell was waiting for (130), it ends the whole line, with its loops, as at a
+/// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too.
 const DRIVER: &str = r#"
-trap : INT
+trap '[ $? != 130 ] || {
+    layerlab_is_ended=yes
+    [ -n "${BASH_VERSION-}" ] || : "${layerlab_nothing:?}"
+    return 130
+} 2> /dev/null' INT
 while IFS= read -r layerlab_terminal; do
+    layerlab_is_ended=
     if [ -n "$layerlab_terminal" ]; then
         command . "$1/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1
     else
         command . "$1/command" < "$1/input"
     fi
-    printf '%s\n' "$?" >&0
+    layerlab_status=$?
+    [ -z "$layerlab_is_ended" ] || layerlab_status=130
+    printf '%s\n' "$layerlab_status" >&0
 done
 "#;
 

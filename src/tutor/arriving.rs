@@ -171,7 +171,7 @@ fn show_proof(tutor: &mut Tutor<'_>, question: &Question, asked: &str, commands:
         tutor.show(&page::code(&format!("$ {command}")))?;
         let output = doing::quietly(tutor, &command)?;
         tutor.show(&page::code(&output))?;
-        if !comparing::agrees(&line.expected, &output) {
+        if !comparing::agrees(tutor, &line.expected, &output) {
             let text = "The lesson expects something else here. Perhaps an earlier command was skipped, or had another result.";
             tutor.say(Role::Notice, "·", text)?;
             let seen = output.lines().map(str::to_owned).collect();

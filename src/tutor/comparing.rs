@@ -6,6 +6,7 @@ use crate::learning::{Line, Seen};
 use crate::lesson::{CTRL_C, Cause, Comparison, Mismatch, align, arranged, fits};
 use crate::view::learning as text;
 use crate::view::palette::Role;
+use crate::view::{screen, table};
 
 /// Where what was printed is compared with the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,14 @@ pub(super) fn judge(tutor: &mut Tutor<'_>, line: &Line, seen: &Seen, place: Wher
             })
             .map(|()| true)?);
     }
-    let is_as_shown = agrees(expected, &printed.join("\n"));
+    let room = room(tutor);
+    let whole = agreeing(expected, &printed, room);
+    if let Some(whole) = &whole {
+        tutor.progress.change(|progress| progress.digests.note(&expected.join(" "), whole))?;
+    }
+    let is_as_shown = whole.is_some();
     // What has no room is laid out otherwise.
-    let is_narrow = tutor.is_interactive() && expected.iter().any(|line| line.chars().count() > tutor.columns());
+    let is_narrow = expected.iter().any(|line| line.chars().count() > room);
     let is_told = match place {
         Where::Piped if !is_narrow => !is_as_shown,
         Where::Piped => !is_as_shown && !begins_alike(expected, &printed),
@@ -90,15 +96,66 @@ fn begins_alike(expected: &[String], printed: &[String]) -> bool {
 }
 
 /// Whether what is shown fits what was printed, however both are broken into lines.
-pub(super) fn agrees(expected: &[String], output: &str) -> bool {
+pub(super) fn agrees(tutor: &Tutor<'_>, expected: &[String], output: &str) -> bool {
     let printed: Vec<String> = output.trim_end().lines().map(str::to_owned).collect();
-    let (one, other) = (expected.join(" "), printed.join(" "));
+    align(trimmed(expected), &printed, Comparison::ByKind).is_some() || agreeing(expected, &printed, room(tutor)).is_some()
+}
+
+/// How many columns there were for what was printed.
+fn room(tutor: &Tutor<'_>) -> usize {
+    let size = if tutor.is_interactive() { screen::terminal() } else { None };
+    size.map_or(usize::MAX, |size| size.columns)
+}
+
+/// What was printed as one line, in the way in which it fits what is shown, if it does.
+fn agreeing(expected: &[String], printed: &[String], columns: usize) -> Option<String> {
+    let shown = expected.join(" ");
     // Where there is less room, what was printed has an ellipsis of its own.
-    align(trimmed(expected), &printed, Comparison::ByKind).is_some() || fits(&one, &other) || fits(&other, &one)
+    let fit = |whole: &String| fits(&shown, whole) || fits(whole, &shown);
+    [printed.join(" "), unbroken(printed, columns)].into_iter().find(fit)
+}
+
+/// Lines as one, in which words are whole that were broken because no line of so many columns has room for them: behind a `/`, or where the
+/// line ends. See [`table::hang`].
+fn unbroken(lines: &[String], columns: usize) -> String {
+    let mut whole = String::new();
+    let mut before = "";
+    for line in lines {
+        let word = |text: &str| text.split(' ').next().map_or(0, table::visible_width);
+        let begun = whole.rsplit(' ').next().map_or(0, table::visible_width);
+        let next = line.trim_start_matches(' ');
+        let room = columns.saturating_sub(line.len() - next.len());
+        let is_cut = before.ends_with('/') || table::visible_width(before) >= columns;
+        if !(whole.is_empty() || is_cut && begun + word(next) > room) {
+            whole.push(' ');
+        }
+        whole.push_str(next);
+        before = line;
+    }
+    whole
 }
 
 /// Lines without the empty ones at the end.
 fn trimmed(lines: &[String]) -> &[String] {
     let end = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     &lines[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_broken_is_one_word() {
+        let digest = "0d31ee37de540d14ff4a22b797264290e87b7a6fc08815849882279080641c1d";
+        let text = format!("`forged`: `blobs/sha256/{digest}` is missing, but sha256:{digest} needs it");
+        for columns in 20..200 {
+            let printed = table::hang("error: ", &text, columns);
+            let printed: Vec<String> = printed.lines().map(str::to_owned).collect();
+            assert_eq!(unbroken(&printed, columns), format!("error: {text}"), "{printed:#?}");
+            assert!(agreeing(&[format!("error: {text}")], &printed, columns).is_some());
+        }
+        let other = [format!("error: {text} now")];
+        assert_eq!(agreeing(&other, &[format!("error: {text}")], 80), None);
+    }
 }

@@ -29,6 +29,7 @@ mod harness;
 mod health;
 mod homes;
 mod images;
+mod interrupting;
 mod learn_clean;
 mod learn_files;
 mod learn_places;
