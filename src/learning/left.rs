@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::quoted::quoted;
 use super::shell_word::end_of_word;
+use crate::lesson::is_process_of;
 
 /// The file that a shell writes.
 const LEFT: &str = "left";
@@ -27,11 +28,13 @@ pub(crate) struct Variable {
     pub(crate) name: String,
     /// Whether programs have it, too.
     pub(crate) is_exported: bool,
+    /// Whether it is the number of a process, `NAME=$!`. Later that may be another one: only of a process of the lesson it is kept.
+    pub(crate) is_process: bool,
 }
 
 impl Variable {
     /// The variable that a command sets: `NAME=…`, `export NAME=…`. Not one for a single command, `NAME=… command`: what the shell has by that
-    /// name is the learner's. Nor the number of a process, `NAME=$!`: later it may be that of another one.
+    /// name is the learner's.
     pub(super) fn set_by(command: &str) -> Option<Variable> {
         let exported = command.strip_prefix("export ");
         let (name, rest) = exported.unwrap_or(command).split_once('=')?;
@@ -41,8 +44,11 @@ impl Variable {
         let (value, behind) = rest.split_at(end_of_word(rest));
         let behind = behind.trim_start_matches([' ', '\t']);
         let is_alone = behind.is_empty() || [";", "&&", "\n"].iter().any(|end| behind.starts_with(end));
-        (is_name && is_alone && !value.is_empty() && !value.contains("$!"))
-            .then(|| Variable { name: name.to_owned(), is_exported: exported.is_some() })
+        (is_name && is_alone && !value.is_empty()).then(|| Variable {
+            name: name.to_owned(),
+            is_exported: exported.is_some(),
+            is_process: value.contains("$!"),
+        })
     }
 }
 
@@ -97,18 +103,21 @@ impl Left {
     /// # Errors
     /// What the file system says.
     pub(super) fn write(&self, control: &Path, kept: &Kept) -> io::Result<()> {
-        std::fs::write(control.join("restore"), self.script(kept))?;
+        let home = control.with_file_name("home");
+        std::fs::write(control.join("restore"), self.script(kept, |process| is_process_of(&home, process)))?;
         std::fs::write(control.join("keep"), kept.writing())
     }
 
     /// What brings a shell there. Other variables than these are not set.
-    fn script(&self, kept: &Kept) -> String {
+    fn script(&self, kept: &Kept, is_own: impl Fn(&str) -> bool) -> String {
         let mut script: String = kept.functions.iter().map(|function| format!("{function}\n")).collect();
         if let Some(folder) = &self.folder {
             script.push_str(&format!("cd {}\n", quoted(&folder.display().to_string())));
         }
         for (name, value) in &self.values {
-            if let Some(variable) = kept.variables.iter().find(|variable| variable.name == *name) {
+            if let Some(variable) = kept.variables.iter().find(|variable| variable.name == *name)
+                && (!variable.is_process || is_own(value))
+            {
                 let export = if variable.is_exported { "export " } else { "" };
                 script.push_str(&format!("{export}{name}={}\n", quoted(value)));
             }
@@ -137,7 +146,8 @@ mod tests {
             Left::read(place.path(), &[place.path()])
         };
         let variables = vec![Variable::set_by("export layer=$(x)").unwrap()];
-        let script = write(&inside).script(&Kept { variables, functions: vec!["f() { x; }".to_owned()] });
+        let kept = Kept { variables, functions: vec!["f() { x; }".to_owned()] };
+        let script = write(&inside).script(&kept, |_| false);
         let quoted = inside.display().to_string().replace('\'', r"'\''");
         assert_eq!(script, format!("f() {{ x; }}\ncd '{quoted}'\nexport layer='a'\\''b'\n"));
         assert_eq!(write(&place.path().join("gone")).folder, None);
@@ -157,9 +167,10 @@ mod tests {
         assert_eq!(name("layer=$(put layer.tar)"), Some("layer".to_owned()));
         assert_eq!(name("export SOURCE_DATE_EPOCH=1"), Some("SOURCE_DATE_EPOCH".to_owned()));
         assert_eq!(name("new=$(sum < a | cut -c 1-64) && mv a $new"), Some("new".to_owned()));
-        for other in ["docker run --name=x y", "http_proxy=x curl y", "hub=$!"] {
+        for other in ["docker run --name=x y", "http_proxy=x curl y"] {
             assert_eq!(name(other), None, "{other}");
         }
+        assert!(Variable::set_by("hub=$!").unwrap().is_process);
         assert_eq!(name("echo"), None);
     }
 }

@@ -22,6 +22,7 @@ mod catalogue;
 mod commit;
 mod console;
 mod courses;
+mod driver;
 mod error;
 mod files;
 mod kept;

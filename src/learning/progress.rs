@@ -20,11 +20,12 @@ use super::courses::Courses;
 use super::error::Error;
 use super::packs::{Origin, Pack};
 use super::quoted::quoted;
+use super::stop::{Kind, Stop};
 use super::walk::Walk;
 use crate::document::{self, Links};
 use crate::lesson::DigestMap;
 use crate::limits::{Limit, Limits};
-use crate::store::{atomic_write, create_private_folder};
+use crate::store::{Home, atomic_write, create_private_folder};
 
 /// The size of what is kept of one lesson.
 pub(crate) const PROGRESS: Limit = Limit::bytes("progress of a lesson", "LAYERLAB_MAX_PROGRESS", 4 << 20);
@@ -100,10 +101,24 @@ impl Progress {
         aside
     }
 
-    /// How many of the things to do are done, and how many there are.
+    /// On how many pages all is done, and how many there are; as they are counted above a page.
     pub(crate) fn done(&self, walk: &Walk) -> (usize, usize) {
-        let asked = || walk.stops.iter().filter(|stop| stop.kind.is_asked());
-        (asked().filter(|stop| self.passed.contains(&stop.key)).count(), asked().count())
+        let pages = walk.page_of(walk.stops.len().saturating_sub(1)).1;
+        let is_open = |stop: &Stop| {
+            let is_end = matches!(stop.kind, Kind::End) && !self.is_finished;
+            is_end || stop.kind.is_asked() && !self.passed.contains(&stop.key)
+        };
+        let open = walk.stops.iter().enumerate().filter(|(_, stop)| is_open(stop));
+        let open: BTreeSet<usize> = open.map(|(number, _)| walk.page_of(number).0).collect();
+        (pages - open.len(), pages)
+    }
+
+    /// How many things to do were left out.
+    pub(crate) fn left_out(&self, walk: &Walk) -> usize {
+        let is_left_out = |stop: &&Stop| {
+            stop.kind.is_asked() && (self.left_out.contains(&stop.key) || !self.passed.contains(&stop.key))
+        };
+        walk.stops.iter().filter(is_left_out).count()
     }
 }
 
@@ -163,6 +178,20 @@ impl Records {
     /// Where all of it lies.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The home whose records these are.
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The usual home, where this is another one and there are lessons in that as well: it is easily taken for it.
+    pub(crate) fn usual_home(&self) -> Option<PathBuf> {
+        let variable = |name: &str| if name == "LAYERLAB_HOME" { None } else { std::env::var_os(name) };
+        let usual = Home::default_path(variable).ok()?;
+        let has_lessons = usual.join("learning/last.json").exists();
+        let is_other = usual.canonicalize().ok() != self.home().canonicalize().ok();
+        Some(usual).filter(|_| is_other && has_lessons)
     }
 
     /// What all of the pack is kept under, where the lessons are of one.
@@ -336,9 +365,9 @@ mod tests {
         assert_eq!(progress.place(&before), 0);
         progress.passed.extend(["run a".to_owned(), "run b".to_owned()]);
         progress.at = Some("run c".to_owned());
-        assert_eq!((progress.place(&before), progress.done(&before)), (2, (2, 3)));
+        assert_eq!((progress.place(&before), progress.left_out(&before)), (2, 1));
         let after = walk("```console\n$ a\n$ new\n$ b\n```\n");
-        assert_eq!((progress.place(&after), progress.done(&after)), (1, (2, 3)));
+        assert_eq!((progress.place(&after), progress.left_out(&after)), (1, 1));
     }
 
     #[test]

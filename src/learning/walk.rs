@@ -148,6 +148,12 @@ impl Walk {
         (place.max(1), pages.max(1))
     }
 
+    /// The first thing to do on the page before that of a stop; before the first page, on that one. `None`: there is none before the stop.
+    pub(crate) fn page_before(&self, number: usize) -> Option<usize> {
+        let wanted = self.page_of(number).0.saturating_sub(1).max(1);
+        (0..number).find(|at| self.stops[*at].kind.is_asked() && self.page_of(*at).0 == wanted)
+    }
+
     /// The first stop of the page that a stop is on: where it begins to be read.
     pub(crate) fn page_begin(&self, number: usize) -> usize {
         let mut begin = (0..=number).rev().find(|at| self.stops[*at].is_read()).unwrap_or(0);
@@ -365,6 +371,8 @@ mod tests {
         let pages: Vec<_> =
             (0..walk.stops.len()).map(|number| (walk.page_of(number), walk.page_begin(number))).collect();
         assert_eq!(pages, [((1, 3), 0), ((1, 3), 0), ((1, 3), 0), ((2, 3), 3), ((3, 3), 4)]);
+        let before: Vec<_> = (0..walk.stops.len()).map(|number| walk.page_before(number)).collect();
+        assert_eq!(before, [None, None, Some(1), Some(1), Some(3)]);
     }
 
     #[test]

@@ -23,7 +23,9 @@ use super::progress::{Making, Progress, SharedProgress};
 use super::stop::Kind;
 use super::walk::Walk;
 use crate::document::{self, Links};
-use crate::lesson::{DigestMap, FileName, Mismatch, PAGE, Room, Task, Typing, changed, first_mismatch, is_changed};
+use crate::lesson::{
+    DigestMap, FileName, Mismatch, PAGE, Room, Task, Typing, changed, first_mismatch, in_background, is_changed,
+};
 use crate::limits::{Bound, Limits};
 use crate::progress::Interrupt;
 use crate::store::create_private_folder;
@@ -35,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct LessonLock {
     root: PathBuf,
+    /// Whether nobody had it before.
+    is_first: bool,
     _lock: File,
 }
 
@@ -46,13 +50,23 @@ impl LessonLock {
     pub(crate) fn take(root: &Path, name: &str) -> Result<LessonLock, Error> {
         create_private_folder(root)?;
         let path = root.join("lock");
+        let is_first = !path.exists();
         let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let lock = options.map_err(Error::io("open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(LessonLock { root: root.to_owned(), _lock: lock }),
+            Ok(()) => Ok(LessonLock { root: root.to_owned(), is_first, _lock: lock }),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(name.to_owned())),
             Err(std::fs::TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
         }
+    }
+}
+
+impl LessonLock {
+    /// The folder to work in, where this is the usual one. What is in that, when this home has never had the lesson, is somebody else's: that of
+    /// another home, or of the learner. It stays, and another folder is taken.
+    pub(crate) fn folder(&self, usual: PathBuf) -> PathBuf {
+        let has_files = || std::fs::read_dir(&usual).is_ok_and(|mut entries| entries.next().is_some());
+        if self.is_first && has_files() { free(&usual) } else { usual }
     }
 }
 
@@ -111,6 +125,11 @@ impl Workspace {
     /// What the last shell has left.
     pub(crate) fn left(&self) -> Left {
         Left::read(&self.room.path("control"), &[self.work(), &self.lock.root])
+    }
+
+    /// What the lesson's commands have left in the background, each with its number.
+    pub(crate) fn in_background(&self) -> Vec<(i32, String)> {
+        in_background(&self.room.path("home"))
     }
 
     /// The first check of a task that does not pass; none where it is done. They run in a shell of their own: what the learner's knows is

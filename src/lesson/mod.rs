@@ -68,7 +68,7 @@ pub(crate) use grading::{Grade, Graded, Grader};
 pub(crate) use guard::Guard;
 pub(crate) use kind::BlockKind;
 pub(crate) use page::{Block, Mistake, Page};
-pub(crate) use processes::Kin;
+pub(crate) use processes::{Kin, in_background, is_of as is_process_of};
 pub(crate) use proving::{Proof, prove};
 pub(crate) use question::{Answer, Question};
 pub(crate) use reading::{Error as ReadError, pages_in, read_text};

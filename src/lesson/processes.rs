@@ -67,6 +67,30 @@ pub(super) fn end(home: &Path) {
     }
 }
 
+/// Whether a process has this home, by its number.
+pub(crate) fn is_of(home: &Path, number: &str) -> bool {
+    number.parse().is_ok_and(|number| has_home(number, home))
+}
+
+/// What goes on in the background, each with its number and what was typed to start it. The processes of containers are not meant: their session
+/// is one of their own, and not that of a shell which has ended.
+pub(crate) fn in_background(home: &Path) -> Vec<(i32, String)> {
+    let found: Vec<Pid> = numbers().filter(|number| has_home(*number, home)).filter_map(Pid::from_raw).collect();
+    let is_job = |process: &Pid| {
+        let session = rustix::process::getsid(Some(*process)).ok();
+        let is_of_shell = session.is_some_and(|session| !found.contains(&session));
+        // One of a group stands for all of it.
+        is_of_shell && rustix::process::getpgid(Some(*process)).is_ok_and(|group| group == *process)
+    };
+    let command = |process: &Pid| {
+        let number = process.as_raw_nonzero().get();
+        let text = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        let words: Vec<_> = text.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        (number, words.join(" ").trim_end().to_owned())
+    };
+    found.iter().filter(|process| is_job(process)).map(command).collect()
+}
+
 /// The numbers of all processes but ours.
 fn numbers() -> impl Iterator<Item = i32> {
     let own = i32::try_from(std::process::id()).unwrap_or(0);

@@ -26,9 +26,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// `command` keeps a mistake in one from ending it.
 ///
 /// Ctrl-C comes to the shell as well. Where it has killed what the shell was waiting for (130), it ends the whole line, with its loops, as at a
-/// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too.
+/// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too. Where everything is to stop, the line is gone through to
+/// its end: a check that has made a file removes it.
 const DRIVER: &str = r#"
-trap '[ $? != 130 ] || {
+layerlab_control=$1
+trap '[ $? != 130 ] || [ -e "$layerlab_control/finish" ] || {
     layerlab_is_ended=yes
     [ -n "${BASH_VERSION-}" ] || : "${layerlab_nothing:?}"
     return 130
@@ -45,6 +47,9 @@ while IFS= read -r layerlab_terminal; do
     printf '%s\n' "$layerlab_status" >&0
 done
 "#;
+
+/// How long a line may take to end when everything is to stop.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A shell that runs.
 #[derive(Debug)]
@@ -138,6 +143,8 @@ impl Shell {
     pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<CommandResult> {
         std::fs::write(self.control.join("command"), format!("{command}\n"))?;
         std::fs::write(self.control.join("input"), typing.input)?;
+        let finish = self.control.join("finish");
+        let _ = std::fs::remove_file(&finish);
         // A shell that has ended takes no command: its output says so.
         let mut terminal = typing.is_at_terminal.then(|| Terminal::open(typing.input)).transpose()?;
         let device = terminal.as_ref().map(|terminal| terminal.device.display().to_string()).unwrap_or_default();
@@ -147,6 +154,8 @@ impl Shell {
         let mut output = Printed::default();
         let (mut pressed, mut since) = (0, 0);
         let mut due = None;
+        // Since when everything is to stop.
+        let mut stopped: Option<Instant> = None;
         loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
@@ -161,7 +170,13 @@ impl Shell {
                 (pressed, since) = (pressed + 1, output.bytes.len());
                 self.signal(Signal::INT);
             }
-            if typing.interrupt.is_requested() {
+            if typing.interrupt.is_requested() && stopped.is_none() {
+                stopped = Some(Instant::now());
+                std::fs::write(&finish, "")?;
+                self.signal(Signal::INT);
+            }
+            let is_for_good = typing.interrupt.is_for_good();
+            if stopped.is_some_and(|since| is_for_good || since.elapsed() > GRACE) {
                 self.signal(Signal::KILL);
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
             }
@@ -169,6 +184,7 @@ impl Shell {
                 Ok(Heard::Output(bytes)) => {
                     output.add(&bytes);
                 }
+                Ok(Heard::End(_)) if stopped.is_some() => return Err(io::Error::from(io::ErrorKind::Interrupted)),
                 Ok(Heard::End(code)) => {
                     let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
                     let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);

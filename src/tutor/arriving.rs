@@ -55,10 +55,9 @@ pub(super) fn pass(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     arrive(tutor, tutor.at + 1)
 }
 
-/// Back to the last stop at which there was something to do.
+/// Back to the first thing to do on the page before; on the first page, to its own.
 pub(super) fn back(tutor: &mut Tutor<'_>) -> Result<(), Error> {
-    let before = tutor.walk.stops[..tutor.at].iter().rposition(|stop| stop.kind.is_asked());
-    match before {
+    match tutor.walk.page_before(tutor.at) {
         Some(before) => arrive_with(tutor, before, Extent::Whole),
         None => tutor.say(Role::Notice, "·", "This is the first page."),
     }
@@ -85,13 +84,16 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
     for number in begin..=tutor.at {
         let prose = page::page(&known.as_printed(&walk.stops[number].text), palette, columns);
         if !prose.is_empty() {
+            tutor.gap()?;
             tutor.show_page(&format!("{prose}\n"))?;
         }
         match &walk.stops[number].kind {
             Kind::File(edit) if number < tutor.at => show_file(tutor, edit)?,
             Kind::Command(line) | Kind::Input(line) if number < tutor.at => {
-                let mark = if matches!(walk.stops[number].kind, Kind::Command(_)) { "$" } else { ">" };
-                tutor.show(&format!("{}\n", page::code(&format!("{mark} {}", known.as_printed(&line.typed)))))?;
+                let sign = if matches!(walk.stops[number].kind, Kind::Command(_)) { "$" } else { ">" };
+                let code = page::code(&format!("{sign} {}", known.as_printed(&line.typed)));
+                let mark = if tutor.has_done(number) { palette.paint(Role::Good, "✓") } else { " ".to_owned() };
+                tutor.show_page(&text::marked(&mark, &code))?;
             }
             Kind::Command(_)
             | Kind::Input(_)
@@ -104,7 +106,8 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
     }
     match &stop.kind {
         Kind::Command(line) => {
-            show_line(tutor, &format!("$ {}", known.as_printed(&line.typed)), "Enter runs it.")?;
+            let enter = if begin < tutor.at { "Enter runs the last one." } else { "Enter runs it." };
+            show_line(tutor, &format!("$ {}", known.as_printed(&line.typed)), enter, begin < tutor.at)?;
             if !tutor.is_interactive() || !line.is_interrupted() {
                 return Ok(());
             }
@@ -113,16 +116,14 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
         }
         Kind::Input(line) => {
             let prompt = tutor.session.clone().unwrap_or_else(|| "(layerlab) ".to_owned());
-            show_line(tutor, &format!("{prompt}{}", known.as_printed(&line.typed)), "Enter types it.")
+            show_line(tutor, &format!("{prompt}{}", known.as_printed(&line.typed)), "Enter types it.", false)
         }
         Kind::File(edit) => show_file(tutor, edit),
-        Kind::Question(question) => {
-            let question = text::question(question, palette, columns);
-            tutor.show_page(&format!("{question}\n"))
-        }
+        Kind::Question(question) => show_question(tutor, question),
         Kind::Task { task, is_challenge, .. } => {
             let name = if *is_challenge { "Challenge" } else { "Exercise" };
             let name = palette.paint(Role::Strong, name);
+            tutor.gap()?;
             let task = page::page(&task.description, palette, columns);
             tutor.show_page(&format!("{name}\n\n{task}\n"))
         }
@@ -131,15 +132,32 @@ pub(super) fn show(tutor: &mut Tutor<'_>, extent: Extent) -> Result<(), Error> {
     }
 }
 
-/// A line to type, and what Enter does as long as that is new.
-fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str) -> Result<(), Error> {
-    tutor.show(&format!("{}\n", page::code(line)))?;
+/// A question; where it has an answer, that, and it is not asked again.
+fn show_question(tutor: &mut Tutor<'_>, question: &Question) -> Result<(), Error> {
+    let text = text::question(question, tutor.palette, tutor.columns());
+    tutor.gap()?;
+    tutor.show_page(&format!("{text}\n"))?;
+    if !tutor.is_done() || !tutor.has_prompt {
+        return Ok(());
+    }
+    let key = &tutor.stop().key;
+    let answered = tutor.progress.look(|progress| progress.answers.get(key).copied());
+    let said = answered.map(|number| format!("You said {number}. ")).unwrap_or_default();
+    tutor.note(&format!("{said}Enter goes on."))
+}
+
+/// A line to type, and what Enter does as long as that is new, or where other lines stand before it.
+fn show_line(tutor: &mut Tutor<'_>, line: &str, enter: &str, is_among: bool) -> Result<(), Error> {
+    tutor.show_page(&format!("{}\n", page::code(line)))?;
+    if !tutor.has_prompt {
+        return Ok(());
+    }
     if tutor.is_done() {
         let again = if tutor.session.is_some() { ":again" } else { "again" };
-        let text = format!("Done already: Enter goes on, `{again}` does it once more.");
+        let text = format!("Done already: Enter goes on, `{again}` runs it again.");
         let text = tutor.palette.paint(Role::Faint, &text);
         tutor.show(&format!("{text}\n"))?;
-    } else if tutor.progress.look(|progress| progress.passed.len()) < BEGINNING {
+    } else if is_among || tutor.progress.look(|progress| progress.passed.len()) < BEGINNING {
         let more = if tutor.session.is_some() { "" } else { " You can type any other command as well." };
         tutor.note(&format!("{enter}{more}"))?;
     }
@@ -155,8 +173,9 @@ fn show_file(tutor: &mut Tutor<'_>, edit: &Edit) -> Result<(), Error> {
         (_, true) => format!("A change of {name}:"),
     };
     let caption = tutor.palette.paint(Role::Faint, &caption);
+    tutor.gap()?;
     tutor.show_page(&format!("{caption}\n\n{}\n", page::code(&edit.lines.join("\n"))))?;
-    if !is_there {
+    if !is_there && tutor.has_prompt {
         let what = if edit.is_change { "makes it" } else { "writes it" };
         tutor.note(&format!("Enter {what} for you. Or edit the file yourself, and press Enter then."))?;
     }
@@ -218,8 +237,8 @@ fn show_end(tutor: &mut Tutor<'_>) -> Result<(), Error> {
         let text = format!("Next: `{}`, {}", shown::line(&command), shown::line(&next.title));
         tutor.say(Role::Faint, " ", &text)?;
     }
-    let more = if was_finished { " `reset` begins the lesson anew." } else { "" };
-    tutor.show(&format!("\nEnter leaves.{more}\n"))
+    let more = if was_finished { " `reset` starts the lesson over." } else { "" };
+    if tutor.has_prompt { tutor.show(&format!("\nEnter leaves.{more}\n")) } else { Ok(()) }
 }
 
 /// Whether there is nothing to do at this stop.

@@ -1,15 +1,16 @@
 //! Commands are run, lines typed, files written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::comparing::{Where, judge, otherwise};
 use super::error::Error;
 use super::open::Tutor;
-use super::paths::homely;
+use super::paths::{homely, typeable};
 use super::words::WORDS;
 use crate::diagnostic::closest;
 use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor, is_debugger, is_question, quoted};
 use crate::repl;
+use crate::view::page;
 use crate::view::palette::Role;
 
 /// The exit code of a command that Ctrl-C has ended.
@@ -64,7 +65,14 @@ pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
         }
         _ if tutor.session.is_some() => {
             let seen = tutor.console(true, |console, user| console.type_line(typed, user))?;
-            arrived(tutor, &seen, Streams::Terminal).map(|()| false)
+            arrived(tutor, &seen, Streams::Terminal)?;
+            if tutor.session.is_none() && matches!(tutor.stop().kind, Kind::Input(_)) {
+                let text = "The program has ended. Enter starts it again and goes on here, `next` skips this line.";
+                tutor.say(Role::Notice, "·", text)?;
+            } else if is_debugger(&session) && typed.trim() == "help" {
+                tutor.note("These are the debugger's words. `:help` lists those of the lesson.")?;
+            }
+            Ok(false)
         }
         _ => {
             let streams = if tutor.is_interactive() { Streams::Terminal } else { Streams::Alone };
@@ -123,6 +131,8 @@ fn run_shown(tutor: &mut Tutor<'_>, line: &Line, streams: Streams) -> Result<boo
 
 fn tell_status(tutor: &mut Tutor<'_>, typed: &str, code: i32) -> Result<(), Error> {
     let meaning = match code {
+        // A program that is there may end with the code of one in it that is not.
+        127 if is_program(tutor, typed) => String::new(),
         127 => match likely(tutor, typed) {
             Some(likely) => format!(": there is no such command; did you mean `{likely}`?"),
             None => ": there is no such command".to_owned(),
@@ -132,6 +142,14 @@ fn tell_status(tutor: &mut Tutor<'_>, typed: &str, code: i32) -> Result<(), Erro
         _ => String::new(),
     };
     tutor.note(&format!("(exit code {code}{meaning})"))
+}
+
+/// Whether a line begins with the name of a program.
+fn is_program(tutor: &Tutor<'_>, typed: &str) -> bool {
+    let Some(name) = typed.split_whitespace().next() else { return false };
+    let variables = tutor.workspace().room.variables();
+    let path = variables.into_iter().find(|(name, _)| *name == "PATH").map(|(_, value)| value).unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// The command of the lesson that was meant by one that is not there.
@@ -152,14 +170,16 @@ fn tell_folder(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if here == wanted {
         return Ok(());
     }
+    let relative = |way: PathBuf| quoted(&way.display().to_string()).into_owned();
     let way = match (wanted.strip_prefix(&here), here.strip_prefix(&wanted)) {
-        (Ok(down), _) if here != Path::new("/") => down.to_owned(),
-        (_, Ok(up)) => up.components().map(|_| "..").collect(),
-        (Ok(_) | Err(_), Err(_)) => wanted,
+        (Ok(down), _) if here != Path::new("/") => relative(down.to_owned()),
+        (_, Ok(up)) => relative(up.components().map(|_| "..").collect()),
+        (Ok(_) | Err(_), Err(_)) => typeable(&wanted),
     };
     let name = if below.as_os_str().is_empty() { tutor.lesson.name.clone() } else { below.display().to_string() };
-    let way = way.display().to_string();
-    tutor.say(Role::Notice, "·", &format!("This page expects you in `{name}`: `cd {}`", quoted(&way)))
+    tutor.say(Role::Notice, "·", &format!("This page expects you in `{name}`:"))?;
+    // It is there to be copied, and no line of it is broken.
+    tutor.show(&page::code(&format!("$ cd {way}")))
 }
 
 /// The program has ended well, and asks nothing any more: what would be typed there is done.

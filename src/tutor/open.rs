@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::lines::{Asked, Lines};
-use super::paths;
+use super::paragraphs::paragraphs;
+use super::paths::{self, homely, shortened};
 use crate::learning::{
     Catalogue, Console, Kind, Lesson, LessonLock, Making, Progress, Records, SharedProgress, Stop, Streams, TypedAhead,
     User, Walk, Watch, Workspace, clear_the_way, is_question,
 };
-use crate::lesson::{Mismatch, plain};
+use crate::lesson::Mismatch;
 use crate::progress::Interrupt;
 use crate::prompt::{Next, Printer};
 use crate::repl::{Unseen, ask_hidden};
@@ -72,6 +73,8 @@ pub(crate) struct Tutor<'t> {
     pub(super) is_idle: Arc<AtomicBool>,
     /// Where something was put that stood where the lesson's folder goes.
     pub(super) aside: Vec<PathBuf>,
+    /// The usual folder, where it has files that are not this home's.
+    pub(super) taken: Option<PathBuf>,
     /// Whether the folder was gone, and made again.
     pub(super) is_restored: bool,
     pub(super) shown: Shown,
@@ -79,6 +82,8 @@ pub(crate) struct Tutor<'t> {
     pub(super) is_begun_again: bool,
     /// A line that was typed before it was asked for: it comes next.
     pub(super) typed_early: Option<String>,
+    /// Whether somebody is asked for lines, and what Enter does is of interest.
+    pub(super) has_prompt: bool,
 }
 
 /// The variable by which the commands of a lesson know that they are.
@@ -112,7 +117,13 @@ impl<'t> Tutor<'t> {
             false => SharedProgress::open(records.clone(), &lesson.name)?,
         };
         let kept = progress.look(|progress| progress.folder.clone());
-        let (work, is_new) = paths::chosen(folder, kept, || records.usual_folder(&lesson.name))?;
+        let mut taken = None;
+        let (work, is_new) = paths::chosen(folder, kept, || {
+            let usual = records.usual_folder(&lesson.name)?;
+            let work = lock.folder(usual.clone());
+            taken = Some(usual).filter(|usual| *usual != work);
+            Ok(work)
+        })?;
         let (making, was_begun) = progress.look(|progress| (progress.in_making, progress.at.is_some()));
         let making = making.or((is_new || !work.is_dir()).then_some(Making::Files));
         let is_restored = !is_new && was_begun && making == Some(Making::Files);
@@ -144,9 +155,11 @@ impl<'t> Tutor<'t> {
             watch: None,
             shown: Shown::default(),
             typed_early: None,
+            has_prompt: true,
             is_begun_again: false,
             is_idle: Arc::new(AtomicBool::new(false)),
             aside,
+            taken,
             is_restored,
         })
     }
@@ -187,14 +200,7 @@ impl<'t> Tutor<'t> {
     /// Shows text of several paragraphs. A person is not shown more at a time than the terminal has room for.
     pub(super) fn show_page(&mut self, text: &str) -> Result<(), Error> {
         let rows = screen::terminal().map_or(usize::MAX, |size| size.rows.max(8));
-        let mut paragraphs: Vec<String> = Vec::new();
-        for paragraph in text.split_inclusive("\n\n") {
-            match paragraphs.last_mut().filter(|last| announces(last)) {
-                Some(last) => last.push_str(paragraph),
-                None => paragraphs.push(paragraph.to_owned()),
-            }
-        }
-        for paragraph in &paragraphs {
+        for paragraph in &paragraphs(text, rows.saturating_sub(4)) {
             let lines = paragraph.trim_end().lines().count();
             let is_asked = self.is_interactive() && self.typed_early.is_none();
             if is_asked && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
@@ -203,6 +209,7 @@ impl<'t> Tutor<'t> {
                 self.note_typed();
                 self.shown.has_header = true;
                 let Next::Line(line) = next else {
+                    self.say(Role::Faint, "·", "`page` shows all of it again.")?;
                     return Err(Error::Input(io::Error::from(io::ErrorKind::Interrupted)));
                 };
                 self.typed_early = Some(line).filter(|line| !line.trim().is_empty());
@@ -239,7 +246,12 @@ impl<'t> Tutor<'t> {
 
     /// Whether what this stop shows was done, and not left out.
     pub(super) fn is_done(&self) -> bool {
-        let key = &self.stop().key;
+        self.has_done(self.at)
+    }
+
+    /// Whether what a stop shows was done, and not left out.
+    pub(super) fn has_done(&self, number: usize) -> bool {
+        let key = &self.walk.stops[number].key;
         self.progress.look(|progress| progress.passed.contains(key) && !progress.left_out.contains(key))
     }
 
@@ -360,7 +372,7 @@ impl<'t> Tutor<'t> {
     /// The prompt: that of the program that waits, else where the shell is.
     pub(super) fn prompt(&self) -> String {
         if let Kind::Question(question) = &self.stop().kind
-            && !self.is_passed()
+            && !self.is_done()
         {
             return format!("Your answer (1-{}): ", question.answers.len());
         }
@@ -373,7 +385,7 @@ impl<'t> Tutor<'t> {
             _ if !folder.is_dir() => self.lesson.name.clone(),
             Ok(below) if below.as_os_str().is_empty() => self.lesson.name.clone(),
             Ok(below) => format!("{}/{}", self.lesson.name, below.display()),
-            Err(_) => folder.display().to_string(),
+            Err(_) => shortened(&homely(&folder)),
         };
         format!("{} $ ", shown::line(&name))
     }
@@ -382,12 +394,4 @@ impl<'t> Tutor<'t> {
     pub(super) fn set_idle(&self, is_idle: bool) {
         self.is_idle.store(is_idle, Ordering::SeqCst);
     }
-}
-
-/// Whether a paragraph is followed by what it is about, and stays with it: it ends with a colon, or is a heading.
-fn announces(paragraph: &str) -> bool {
-    let text = plain(paragraph.as_bytes());
-    let text = text.trim();
-    let is_heading = text.lines().count() == 1 && !text.ends_with(['.', '!', '?', ')', '”']);
-    !text.is_empty() && (text.ends_with(':') || is_heading)
 }

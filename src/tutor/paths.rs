@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::learning::Error;
+use crate::learning::{Error, quoted};
 use crate::shown;
 
 /// Where a lesson is learned, and whether it was not begun there: in the folder that is wished, where it was begun, or in the usual one.
@@ -36,6 +36,26 @@ pub(crate) fn homely(path: &Path) -> String {
     let below = home.as_ref().and_then(|home| path.strip_prefix(home).ok());
     let text = below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()));
     shown::line(&text).into_owned()
+}
+
+/// A path as it is typed in a shell. In quotes, `~` would be a name.
+pub(super) fn typeable(path: &Path) -> String {
+    let path = homely(path);
+    match path.strip_prefix("~/") {
+        Some(below) => format!("~/{}", quoted(below)),
+        None => quoted(&path).into_owned(),
+    }
+}
+
+/// A path that leaves room for what is typed behind it: the end of a long one.
+pub(super) fn shortened(path: &str) -> String {
+    const LONGEST: usize = 32;
+    let begins = path.match_indices('/').map(|(at, _)| &path[at..]);
+    let end = begins.skip(1).find(|end| end.chars().count() < LONGEST);
+    match end {
+        Some(end) if path.chars().count() > LONGEST => format!("…{end}"),
+        Some(_) | None => path.to_owned(),
+    }
 }
 
 /// Whether two paths are of one folder, if by different ways.

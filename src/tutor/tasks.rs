@@ -25,6 +25,9 @@ pub(super) fn begin(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     if !matches!(tutor.stop().kind, Kind::Task { .. }) {
         return Ok(());
     }
+    if !tutor.has_prompt {
+        return Ok(());
+    }
     if tutor.is_passed() {
         return tutor.say(Role::Good, "✓", DONE);
     }
@@ -180,7 +183,15 @@ pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Er
     if !tutor.lines.is_interactive() {
         tutor.show(&format!("{}\n", shown::line(&answer)))?;
     }
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(true),
+        "" | "n" | "no" => Ok(false),
+        // Something else was meant: it comes next.
+        _ => {
+            tutor.typed_early = Some(answer);
+            Ok(false)
+        }
+    }
 }
 
 fn no_task(tutor: &mut Tutor<'_>) -> Result<(), Error> {

@@ -78,7 +78,8 @@ fn outdented(block: &Block) -> Option<String> {
 fn prediction(question: &Question, proof: &[String], name: &str) -> String {
     let answer = |answer: &Answer| {
         let Answer { text, is_right, explanation } = answer;
-        let (class, verdict) = if *is_right { ("answer is-right", "Right.") } else { ("answer is-wrong", "Not so.") };
+        let (class, verdict) =
+            if *is_right { ("answer is-right", "Right.") } else { ("answer is-wrong", "Not quite.") };
         // It stands before the commands that it proves something about.
         let (when, proof) = if *is_right { (PROOF, fenced("console", proof)) } else { ("", String::new()) };
         let said = paragraphs(&[&format!("<b>{verdict}</b> {explanation}"), when, &proof]);

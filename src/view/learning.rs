@@ -37,6 +37,14 @@ pub(crate) fn inline(markdown: &str, palette: Palette) -> String {
     page(markdown, palette, usize::MAX).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Code with a mark in its margin.
+pub(crate) fn marked(mark: &str, code: &str) -> String {
+    match code.strip_prefix("    ") {
+        Some(code) => format!("  {mark} {code}"),
+        None => code.to_owned(),
+    }
+}
+
 /// Markdown below a mark.
 pub(crate) fn noted(role: Role, mark: &str, markdown: &str, palette: Palette, columns: usize) -> String {
     let label = format!("{} ", palette.paint(role, mark));
@@ -156,10 +164,13 @@ pub(crate) fn row(
     let number = lesson.number().map_or_else(String::new, |number| number.to_string());
     let (mark, state) = match &progress {
         Err(_) => (palette.paint(Role::Bad, "✗"), "unknown".to_owned()),
-        Ok(progress) => match (progress.is_finished, progress.done(walk)) {
-            (true, (done, total)) if done == total => (palette.paint(Role::Good, "✓"), "done".to_owned()),
-            (false, (0, _)) => (" ".to_owned(), "not begun".to_owned()),
-            (true | false, (done, total)) => (palette.paint(Role::Notice, "…"), format!("{done} of {total}")),
+        Ok(progress) => match (progress.is_finished, progress.left_out(walk), progress.done(walk)) {
+            (true, 0, _) => (palette.paint(Role::Good, "✓"), "done".to_owned()),
+            (true, left_out, _) => (palette.paint(Role::Good, "✓"), format!("done, {left_out} left out")),
+            (false, _, (done, total)) if progress.at.is_some() => {
+                (palette.paint(Role::Notice, "…"), format!("{done} of {total} pages"))
+            }
+            (false, ..) => (" ".to_owned(), "not begun".to_owned()),
         },
     };
     let title = palette.paint(Role::Strong, &shown::line(&lesson.title));
@@ -171,11 +182,6 @@ pub(crate) fn row(
             text.push_str(&format!("{label}{}\n", palette.paint(role, line)));
         }
     };
-    if let Some(about) = &lesson.about {
-        let ideas: Vec<String> = about.clears_up.iter().map(|idea| format!("“{idea}”")).collect();
-        let clears_up = inline(&ideas.join(", "), Palette::PLAIN);
-        below(&format!("clears up: {clears_up}"), Role::Faint);
-    }
     if let Err(error) = &progress {
         below(&shown::line(&error.to_string()), Role::Bad);
         error.hint().iter().for_each(|hint| below(hint, Role::Faint));

@@ -197,7 +197,7 @@ fn no_name_of_a_lesson_paints_the_terminal() {
     screen.wait_for("line $ ");
     screen.type_keys("reset\r");
     let shown = screen.wait_for("[y/N] ");
-    assert!(shown.contains("Begin 01-␛[31m�red␊line anew") && !shown.contains('\u{202e}'), "{shown:?}");
+    assert!(shown.contains("Start 01-␛[31m�red␊line over") && !shown.contains('\u{202e}'), "{shown:?}");
     screen.type_keys("y\r");
     let shown = screen.wait_for("in the beginning");
     assert!(shown.contains("01-␛[31m�red␊line is as it was"), "{shown:?}");

@@ -112,7 +112,7 @@ fn the_debugger_is_part_of_a_lesson() {
     let place = Place::new("");
     let first = learn(&place, "1", &["", "", "explain LABEL", "", "", "", ":back", ":quit"]);
     // The program is not there any more: it is brought to where it was.
-    let second = learn(&place, "1", &["", "", "", "", "", ":quit"]);
+    let second = learn(&place, "1", &["", "", "", "", "", "", "", ":quit"]);
     insta::assert_snapshot!(filter(&format!("{first}\n{second}")));
 }
 

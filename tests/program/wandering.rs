@@ -200,3 +200,79 @@ fn a_finished_lesson_says_what_comes_next() {
     let third = filter(&learn(&place, "reset --force", &[]));
     insta::assert_snapshot!(format!("{first}\n{second}\n{third}"));
 }
+
+/// `back` goes to the page before, whose question has an answer already.
+#[test]
+fn a_page_that_is_shown_again_is_not_asked_again() {
+    let place = place(
+        "First.\n\n```console\n$ echo one\none\n$ echo two\ntwo\n```\n\n```predict\nHow many?\n\n(x) three\n    It is.\n( ) four\n    It is not.\n\n$ echo three\nthree\n```\n\nThird.\n\n```console\n$ echo three\nthree\n```\n",
+    );
+    let typed = ["", "", "", "two", "2)", "back", "", "back", "1", "back", "back", "quit"];
+    insta::assert_snapshot!(own(&place, &typed));
+}
+
+#[test]
+fn words_of_the_lesson_need_not_be_exact() {
+    let place = place("```console\n$ true\n```\n");
+    insta::assert_snapshot!(own(&place, &["?", "Hint 2", "next page", "solution", "quit"]));
+}
+
+/// What goes on in the background is known by its number in the next shell as well, and told.
+#[test]
+fn a_process_in_the_background_is_still_known_after_a_break() {
+    let place = place("```console\n$ sleep 1234 > /dev/null &\n$ held=$!\n$ kill $held\n```\n");
+    let said = own(&place, &["", "", "quit"]);
+    assert!(said.contains("`sleep 1234` of this lesson goes on"), "{said}");
+    let said = own(&place, &["", ""]);
+    assert!(said.contains("✓ That was the lesson.") && !said.contains("goes on in the background"), "{said}");
+    // One that has ended is none.
+    let said = own(&place, &["reset", "y", "", "", "kill $held; wait $held", "quit"]);
+    assert!(!said.contains("goes on in the background"), "{said}");
+    assert!(own(&place, &["echo \"[$held]\"", "quit"]).contains("\n[]\n"));
+}
+
+/// Two homes, and the folder of one is not touched by the other.
+#[test]
+fn a_folder_of_another_home_stays_as_it_is() {
+    let place = place("```console\n$ true\n```\n");
+    own(&place, &["echo mine > mine", "quit"]);
+    let other = place.folder().join("other").display().to_string();
+    let mut command = place.command("learn --pack pack 1");
+    let mut child = command
+        .env("LAYERLAB_HOME", other)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdin.take());
+    let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("`~/layerlab-lessons/pack/01-own` is there already"), "{said}");
+    assert!(said.contains("Your files for this lesson are in `~/layerlab-lessons/pack/01-own-2`"), "{said}");
+    assert_eq!(std::fs::read_to_string(place.path(WORK).join("mine")).unwrap(), "mine\n");
+}
+
+/// A check that is stopped half way removes what it has made.
+#[test]
+fn a_check_that_is_stopped_leaves_nothing_in_the_folder() {
+    let place = place(
+        "````exercise\nMake it.\n\n```check\n$ echo x > made; test -e quick || sleep 60; rm made\n$ cat wanted\n1\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo 1 > wanted\n```\n````\n",
+    );
+    let mut screen = sit_down(&place, (80, 30));
+    screen.wait_for("01-own $ ");
+    screen.type_keys("check\r");
+    let made = place.path(WORK).join("made");
+    let begun = std::time::Instant::now();
+    while !made.exists() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    screen.type_keys("\x03");
+    screen.wait_for("stopped");
+    screen.wait_for("01-own $ ");
+    assert!(!made.exists());
+    screen.type_keys("touch quick; echo 1 > wanted\r");
+    screen.wait_for("✓ Done.");
+    leave(screen);
+}

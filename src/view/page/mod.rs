@@ -7,8 +7,8 @@
 //!     $ docker build .              code, as it is
 //! ```
 //!
-//! Sentences are broken between words, code and tables never. Without colours, code within a sentence keeps its backticks. Left out:
-//! pictures, HTML, and the addresses of links, which nobody could click.
+//! Sentences are broken between words, code and tables never. Code within a sentence keeps its backticks: colour is never the only
+//! sign. Left out: pictures, HTML, and the addresses of links, which nobody could click.
 
 mod writer;
 

@@ -150,9 +150,10 @@ impl Writer {
     }
 
     pub(super) fn code(&mut self, code: &str) {
-        match self.palette.is_enabled() && !self.is_table {
-            true => self.paint(Role::Keyword, code),
-            false => self.words.push_str(&format!("`{}`", shown::cell(code))),
+        let code = format!("`{}`", shown::cell(code));
+        match self.is_table {
+            true => self.words.push_str(&code),
+            false => self.paint(Role::Keyword, &code),
         }
     }
 

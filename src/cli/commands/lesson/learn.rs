@@ -55,7 +55,7 @@ enum Verb {
     Page(Of),
     /// Go to the next page, and show it
     Next(Of),
-    /// Go to the page before, and show it
+    /// Go to the previous page, and show it
     Back(Of),
     /// Show another hint for the task of the page
     Hint(Of),
@@ -63,7 +63,7 @@ enum Verb {
     Check(Of),
     /// Show how the task of the page can be done
     Solution(Of),
-    /// Begin a lesson anew, with fresh files and an empty store
+    /// Start a lesson over, with fresh files and an empty store
     Reset(Reset),
     /// Write the files of a lesson into a folder, to go through it by hand
     Files(Files),
@@ -143,8 +143,10 @@ impl Learn {
                 format!("`layerlab learn resume` goes on with {last}; `{begin}` begins a lesson.")
             }
             None => {
-                let first = catalogue.lessons.first().map(tutor::name_of).unwrap_or_default();
-                format!("`{begin}` begins one. The first is `{}`.", records.command(first))
+                let first = catalogue.lessons.first();
+                let number = first.and_then(|first| first.number()).map(|number| number.to_string());
+                let first = number.unwrap_or_else(|| first.map(tutor::name_of).unwrap_or_default().to_owned());
+                format!("`{begin}` begins one. The first is `{}`.", records.command(&first))
             }
         };
         out.write_all(b"\n")?;
