@@ -82,7 +82,8 @@ fn prediction(question: &Question, proof: &[String], name: &str) -> String {
             if *is_right { ("answer is-right", "Right.") } else { ("answer is-wrong", "Not quite.") };
         // It stands before the commands that it proves something about.
         let (when, proof) = if *is_right { (PROOF, fenced("console", proof)) } else { ("", String::new()) };
-        let said = paragraphs(&[&format!("<b>{verdict}</b> {explanation}"), when, &proof]);
+        let verdict = format!("<b>{verdict}</b> {explanation}");
+        let said = paragraphs(&[verdict.trim_end(), when, &proof]);
         format!(
             "<details class=\"{class}\" name=\"{name}\">\n<summary>\n\n{text}\n\n</summary>\n\n{said}\n\n</details>"
         )
