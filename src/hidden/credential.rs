@@ -1,5 +1,5 @@
 //! Variables that are taken for credentials: by their names, as BuildKit's check `SecretsUsedInArgOrEnv` does, or because their values are addresses
-//! with a password, as those of proxies may be.
+//! with a password, as those of proxies may be. And addresses themselves, wherever they stand: in ADD, in a label.
 
 /// Words of a name, between underscores, that tell of a secret, and those that tell of something about one.
 const SECRET: [&str; 10] =
@@ -13,28 +13,38 @@ pub(crate) fn names_a_secret(name: &str) -> bool {
     has(&SECRET) && !has(&NO_SECRET)
 }
 
-/// What nobody is to see of a variable that is taken for a credential: its value; of addresses in it also the user with the password, and the
-/// password. Nothing, if it is not taken for one.
+/// What nobody is to see of a variable that is taken for a credential: its value, and the credentials in its addresses. Nothing, if it is not
+/// taken for one.
 pub(crate) fn credentials_in<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
-    let logins: Vec<(&str, &str)> = logins(value).collect();
-    if !names_a_secret(name) && logins.is_empty() {
-        return Vec::new();
+    let mut found = credentials_in_addresses(value);
+    if names_a_secret(name) || !found.is_empty() {
+        found.push(value);
     }
-    logins.into_iter().flat_map(|(user, password)| [user, password]).chain([value]).collect()
+    found
 }
 
-/// Of each address with a password in a text, `scheme://user:password@host`: what stands before the host, and the password.
-fn logins(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split("://").skip(1).filter_map(|rest| {
-        let authority = rest.split(|letter: char| "/?#".contains(letter) || letter.is_whitespace()).next()?;
-        let (user, _) = authority.rsplit_once('@')?;
-        Some((user, user.split_once(':')?.1))
-    })
+/// Of each address in a text what nobody is to see: of `scheme://user:password@host` what stands before the host, and the password; of
+/// `https://token@host` the token. Over other protocols a user alone is a name, as in `ssh://git@host`.
+pub(crate) fn credentials_in_addresses(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let (scheme, rest) = (&text[..at], &text[at + 3..]);
+        let ends = |letter: char| "/?#\"'".contains(letter) || letter.is_whitespace();
+        let Some((user, _)) = rest.split(ends).next().and_then(|authority| authority.rsplit_once('@')) else {
+            continue;
+        };
+        match user.split_once(':') {
+            Some((_, password)) => found.extend([user, password]),
+            None if scheme.ends_with("http") || scheme.ends_with("https") => found.push(user),
+            None => {}
+        }
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
-    use super::credentials_in;
+    use super::{credentials_in, credentials_in_addresses};
 
     #[test]
     fn credentials_are_told_by_name_or_by_address() {
@@ -50,6 +60,12 @@ mod tests {
         ];
         let told: Vec<bool> = variables.iter().map(|(name, value)| !credentials_in(name, value).is_empty()).collect();
         assert_eq!(told, [true, true, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_user_alone_is_a_token_where_a_web_server_is_asked() {
+        let text = "ADD https://tench@one.example/x ssh://git@two.example/y https://three.example/@z /d\nLABEL u=\"http://a:pike@h\"";
+        assert_eq!(credentials_in_addresses(text), ["tench", "a:pike", "pike"]);
     }
 
     #[test]

@@ -20,14 +20,14 @@ use super::Hidden;
 /// What stands in the place of a secret.
 const MASK: &[u8] = "•••".as_bytes();
 
-/// Shorter secrets, and shorter lines of longer ones, would be found where they are no secret.
+/// Shorter secrets, and shorter lines of longer ones, would be found where they are no secret; so would shorter names of files.
 pub(crate) const SHORTEST: usize = 4;
-const SHORTEST_LINE: usize = 8;
+const SHORTEST_NAME: usize = 8;
 
 /// Of a longer secret only the lines are sought. A byte takes about 120 in the automaton, and so much in one piece is hardly printed.
 const LONGEST_WHOLE: usize = 16 << 10;
 
-/// Secrets, to be taken out: each, and each line of one that has several.
+/// Secrets, to be taken out: each, each line of one that has several, and the names of files that one with slashes makes as a path.
 #[derive(Clone, Default)]
 pub(crate) struct Mask(Option<Arc<Automaton>>);
 
@@ -40,8 +40,17 @@ impl Mask {
             if (SHORTEST..=LONGEST_WHOLE).contains(&whole.len()) {
                 [whole, &quoted(whole), &on_one_line(whole)].into_iter().for_each(|form| automaton.add(form));
             }
-            let lines = whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            lines.filter(|line| line.len() >= SHORTEST_LINE).for_each(|line| automaton.add(line));
+            for line in whole.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+                if line.len() >= SHORTEST {
+                    automaton.add(line);
+                }
+                // The base64 of a key has slashes, and a tree of files lists each name by itself. Those of a path and of an address are no secret.
+                let is_place = line.starts_with(b"/") || line.windows(3).any(|three| three == b"://");
+                if line.contains(&b'/') && !is_place {
+                    let names = line.split(|byte| *byte == b'/').filter(|name| name.len() >= SHORTEST_NAME);
+                    names.for_each(|name| automaton.add(name));
+                }
+            }
         }
         automaton.link();
         Mask((automaton.nodes.len() > 1).then(|| Arc::new(automaton)))
@@ -253,9 +262,14 @@ mod tests {
     #[test]
     fn secrets_are_masked_wherever_a_text_is_cut() {
         let secrets = ["swordfish\n", "sword", "-----\nfirst line\nsecond\n-----", "abc"];
-        let text = "a swordfish, a sword, second and abc\n-----\nfirst line\nsecond\n----- swor";
-        assert_eq!(masked(&secrets, text), "a •••, a •••, second and abc\n••• swor");
+        let text = "a swordfish, a sword, first and abc\n-----\nfirst line\nsecond\n----- swor";
+        assert_eq!(masked(&secrets, text), "a •••, a •••, first and abc\n••• swor");
         assert_eq!(masked(&secrets, "only first line of it"), "only ••• of it");
+        assert_eq!(masked(&["user ada\npin1234\n"], "pin1234 ada user"), "••• ada user");
+        assert_eq!(
+            masked(&["abc/defghijkl", "https://a:b@c/repository"], "abc/ defghijkl/ repository"),
+            "abc/ •••/ repository"
+        );
         assert_eq!(masked(&[], "sword"), "sword");
         assert_eq!(masked(&["", " \n", "abc"], "abc"), "abc");
     }

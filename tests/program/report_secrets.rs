@@ -50,6 +50,19 @@ fn credentials_are_masked_and_other_variables_are_shown() {
     assert!(step.contains("environmentvariableAPI_TOKEN••••••"), "{step}");
 }
 
+/// A name in the tree of files, one line of a file, an address that is no variable's.
+#[test]
+fn parts_of_secrets_and_addresses_are_masked() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nLABEL source=\"https://tench-token@one.example/repository\" \\\n  mirror=http://ada:perch-word@two.example/x\nRUN --mount=type=secret,id=key mkdir -p /$(cat /run/secrets/key | head -1) && tail -1 /run/secrets/key\nADD http://ada:burbot-word@localhost:1/file /\n//- ../key\nabcd/defghijkl\npin1234\n",
+    );
+    place.run("build --secret id=key,src=../key --report ../out.html .");
+    let html = fs::read_to_string(place.path("../out.html")).unwrap();
+    let kept = ["defghijkl", "pin1234", "tench-token", "perch-word", "burbot-word"];
+    kept.iter().for_each(|value| assert!(!html.contains(value), "{value} in {html}"));
+    assert!(html.contains("one.example/repository"), "{html}");
+}
+
 #[test]
 fn credentials_are_masked_however_they_are_written() {
     let file = |old: &str| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::{Kind, Subject};
 use crate::dockerfile::{self, Instruction, Node, words};
-use crate::hidden::{Hidden, credentials_in};
+use crate::hidden::{Hidden, credentials_in, credentials_in_addresses};
 use crate::machine::{Decision, Machine, MissReason};
 
 /// Values, each once.
@@ -23,6 +23,7 @@ pub(crate) fn credentials(machine: &Machine) -> Vec<Hidden> {
         let all = variables.run_environment().into_iter().chain(variables.arguments());
         all.for_each(|(name, value)| found.variable(name, value));
     }
+    found.addresses(&machine.source().text);
     // The whole text is shown, also defaults that are not used and stages that the plan leaves out.
     let tree = dockerfile::parse_within(machine.source(), &request.limits).tree;
     for node in &tree.nodes {
@@ -65,6 +66,12 @@ impl Found {
         }
     }
 
+    /// The credentials in the addresses of a text.
+    fn addresses(&mut self, text: &str) {
+        let credentials = credentials_in_addresses(text).into_iter().filter(|one| !is_reference(one));
+        self.0.extend(credentials.map(str::to_owned));
+    }
+
     fn decided(&mut self, decision: &Decision) {
         let Decision::Miss { reason: MissReason::Cause { differences, .. }, .. } = decision else { return };
         for difference in differences {
@@ -74,6 +81,7 @@ impl Found {
                 Subject::Ingredient(Kind::Instruction) => {
                     let (before, after) = (difference.values.before(), difference.values.after());
                     let text = |side: Option<&String>| side.cloned().unwrap_or_default();
+                    values.for_each(|text| self.addresses(text));
                     self.recorded(&text(before), &text(after));
                     self.recorded(&text(after), &text(before));
                 }

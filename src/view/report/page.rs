@@ -199,7 +199,7 @@ impl Report<'_> {
                 .to_owned(),
             format!(
                 "Masked (•••): secrets that commands were given, and the values of arguments and variables whose names suggest a secret \
-                 (API_TOKEN, DB_PASSWORD) or that are addresses with a password. Not masked: a value of less than {SHORTEST} bytes, and what a command \
+                 (API_TOKEN, DB_PASSWORD) or that are addresses with a password, and passwords and tokens in addresses. Not masked: a value of less than {SHORTEST} bytes, and what a command \
                  has made of one, such as its base64."
             ),
         ] {
