@@ -5,6 +5,7 @@
 //!
 //! - no folder of the student's is in PATH, and no variable of whoever grades reaches a check, but Layerlab's own;
 //! - how a command ended is heard where no output can say it (`shell.rs`); output and time are bounded, and what a check has started ends with it;
+//! - a container of the student's gets nothing of the machine but the student's folder (`runtime/lent.rs`);
 //! - a check that names a variable which is not set fails: what the page sets is not set here.
 //!
 //! Not protected against: a check that itself runs a file of the student's outside a container gives that file the rights of whoever grades; and
@@ -13,6 +14,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -30,10 +32,13 @@ use crate::diagnostic::Explained;
 use crate::errno;
 use crate::limits::Limits;
 use crate::progress::Interrupt;
+use crate::runtime::lent::GRADED;
 
 /// Where a home has its containers, each in a folder that is called by its id, and what makes such a folder one.
 const CONTAINERS: &str = "containers";
 const RECORD: &str = "container.json";
+/// What says which of them are the student's.
+const STUDENTS: &str = "students";
 
 /// What is graded, and how.
 #[derive(Debug)]
@@ -190,12 +195,13 @@ impl CheckRoom<'_> {
         let path = std::env::join_paths(folders).unwrap_or_else(|_| self.path("bin").into());
         let is_ours = |name: &OsStr| name.to_str().is_some_and(|name| name.starts_with("LAYERLAB_"));
         let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| is_ours(name)).collect();
-        let fixed: [(&str, OsString); 9] = [
+        let fixed: [(&str, OsString); 10] = [
             ("PATH", path),
             ("HOME", self.path("me").into()),
             ("TMPDIR", self.path("tmp").into()),
             ("LAYERLAB_HOME", self.home.clone().into()),
             ("LAYERLAB_PULL", "never".into()),
+            (GRADED, self.path(STUDENTS).into()),
             ("DOCKER_CONFIG", self.path("me").into()),
             ("REGISTRY_AUTH_FILE", self.path("me/auth.json").into()),
             ("LC_ALL", "C.UTF-8".into()),
@@ -219,6 +225,7 @@ impl CheckRoom<'_> {
     /// The first check of a task that does not pass. What the checks have started is ended, and what they have made is removed, however they end.
     fn mismatch(&self, task: &Task) -> Result<Option<Mismatch>, Error> {
         let before = self.containers()?;
+        self.name_the_students(&before)?;
         let mut shell = self.shell().map_err(Error::io("can't start a shell in", self.folder))?;
         // The page's own digests: a student's machine has others, which only the learner's walk knows.
         let digests = DigestMap::default();
@@ -228,6 +235,15 @@ impl CheckRoom<'_> {
         // Also after Ctrl-C: what is left would be in the way of the next grading, and nobody could say that it is not the student's.
         self.remove(self.containers()?.difference(&before))?;
         mismatch.map_err(Error::io("can't check in", self.folder))
+    }
+
+    /// Says which containers are the student's, and get nothing of the machine but the student's folder.
+    fn name_the_students(&self, ids: &BTreeSet<String>) -> Result<(), Error> {
+        let work = self.work.canonicalize().map_err(Error::io("can't find", self.work))?;
+        let path = self.path(STUDENTS);
+        let lines = ids.iter().flat_map(|id| [b"\n", id.as_bytes()].concat());
+        let text: Vec<u8> = work.as_os_str().as_bytes().iter().copied().chain(lines).collect();
+        std::fs::write(&path, text).map_err(Error::io("can't write", &path))
     }
 
     /// The ids of all containers of the home, as its folder says. A command could fail, or be too slow, and then the student's own would look as if

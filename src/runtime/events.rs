@@ -24,6 +24,7 @@ use rustix::fs::{FlockOperation, flock, inotify};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::document::{self, Links};
 use crate::store::{Home, purpose};
 use crate::world::Clock;
 
@@ -112,8 +113,13 @@ fn note(home: &Home, clock: &Clock, kind: Kind, action: &str, id: &str, attribut
 fn append(home: &Home, line: &[u8]) -> std::io::Result<()> {
     let path = newest(home);
     purpose::note("append to", &path);
-    let open = || OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path);
+    // A pipe that stands there keeps nobody waiting, and takes nothing.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let open = || OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(&path);
     let mut file = open()?;
+    if !file.metadata()?.is_file() {
+        return Ok(());
+    }
     if file.metadata()?.len() + line.len() as u64 > MOST
         && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
     {
@@ -156,7 +162,7 @@ impl Follower {
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).map_err(failed)?;
         let changes = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_FROM;
         inotify::add_watch(&watch, root, changes).map_err(failed)?;
-        let file = File::open(older(home)).ok().map(BufReader::new);
+        let file = document::open(&older(home), Links::Refuse).ok().map(|(file, _)| BufReader::new(file));
         Ok(Follower { home: home.clone(), file, pending: Vec::new(), watch })
     }
 
@@ -195,7 +201,7 @@ impl Follower {
 
     /// Goes on with the newer file, if the one that is read is not that.
     fn go_on(&mut self) -> bool {
-        let Ok(there) = File::open(newest(&self.home)) else { return false };
+        let Ok((there, _)) = document::open(&newest(&self.home), Links::Refuse) else { return false };
         let inode = |file: &File| file.metadata().ok().map(|metadata| metadata.ino());
         if self.file.as_ref().is_some_and(|file| inode(file.get_ref()) == inode(&there)) {
             return false;

@@ -9,12 +9,12 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::Error;
 use super::monitor::talk::Ask;
 use super::prepare::note_plan;
 use super::record::Record;
 use super::request::{TERM, Variable};
 use super::session::Session;
+use super::{Error, lent};
 use crate::container::{Connected, Entrance, Further, Init, Operation, Process, Terminal, Wanted};
 use crate::oci::Environment;
 
@@ -70,6 +70,7 @@ impl Extra {
 /// # Errors
 /// [`Error::Refused`]; the container has ended; a descriptor can't be made.
 pub(crate) fn begin(session: &Session, container: &Record, extra: &Extra) -> Result<Further, Error> {
+    lent::check(container)?;
     let process = extra.process(container);
     let description = describe(&process)?;
     let (further, given) = Further::seat(extra.terminal, extra.connected.clone())?;

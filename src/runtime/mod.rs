@@ -30,6 +30,7 @@ mod found;
 pub(crate) mod handover;
 pub(crate) mod health;
 pub(crate) mod hosts;
+pub(crate) mod lent;
 mod listening;
 pub(crate) mod log;
 pub(crate) mod monitor;

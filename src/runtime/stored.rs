@@ -23,7 +23,7 @@ use super::record::{self, End, ImageUsed, Input, Record, Run, Status, WhenEnded}
 use super::request::{Wanted, entrypoint};
 use super::volume::gather::{Gathered, gather};
 use super::volume::{fill, going};
-use super::{Error, Request, check_resources, events, health, names, unpacked};
+use super::{Error, Request, check_resources, events, health, lent, names, unpacked};
 use crate::container::{self, ControlGroups, Durability};
 use crate::layer;
 use crate::oci::{ImageConfig, Layer};
@@ -229,6 +229,7 @@ impl Claimed {
         entered: Option<Connection>,
     ) -> Result<(Prepared, Record), Error> {
         let Claimed { folder, mut record } = self;
+        lent::check(&record)?;
         if record.ownership.is_some_and(|made| made != unpacked::ownership(&world.identity)) {
             let message =
                 format!("`{}` was made when this user had other ids: its files would get other owners", record.name);

@@ -176,6 +176,56 @@ fn nothing_that_a_student_prints_acts_on_a_terminal() {
     assert!(said.lines().all(|line| line.chars().count() < 300) && said.contains('…'), "{said}");
 }
 
+/// A check that starts a student's container lends it no rights of whoever grades.
+#[test]
+fn containers_of_students_get_no_files_of_the_grader() {
+    let place = student("//- student/note\nmine\n//- secret/s\nthe solution\n");
+    let create = |name: &str, folder: &str, command: &str| {
+        let folder = place.path(folder);
+        let said = place.shell(&format!(
+            "{} create --name {name} -v {}:/d layerlab/base sh -c '{command}'",
+            place.program().display(),
+            folder.display()
+        ));
+        assert!({ said }.output().unwrap().status.success());
+    };
+    create("web", "secret", "cat /d/s; echo owned > /d/w");
+    create("own", "student", "cat /d/note");
+    create("up", "secret", "sleep 1000");
+    assert!(place.output("start up").status.success());
+    let mut said = String::new();
+    for command in [
+        "docker start -a web",
+        "docker restart web",
+        "docker exec up cat /d/s",
+        "docker run --rm --volumes-from web layerlab/base cat /d/s",
+        "docker cp web:/d/s - | tar -xO",
+    ] {
+        said += &graded(&place, &format!("$ {command}\nno\n"));
+    }
+    assert!(!said.contains("the solution") && !place.path("secret/w").exists(), "{said}");
+    said += &graded(&place, "$ docker start -a own\nmine\n");
+    let secret = place.path("secret");
+    said += &graded(
+        &place,
+        &format!("$ docker run --rm -v {}:/d layerlab/base cat /d/s\nthe solution\n", secret.display()),
+    );
+    insta::assert_snapshot!(said.replace(&place.folder().display().to_string(), "/place"));
+    place.run("rm -f up");
+}
+
+/// A home is the student's, and so is each file of it.
+#[test]
+fn a_pipe_in_a_home_keeps_nobody_waiting() {
+    let place = student("//- student/note\nx\n");
+    let events = place.home().join("events.jsonl");
+    std::fs::remove_file(&events).unwrap_or_default();
+    assert!(place.shell(&format!("mkfifo {}", events.display())).status().unwrap().success());
+    let mut said = graded(&place, "$ docker run --rm layerlab/base echo done\ndone\n");
+    said += &place.run("events --since 1h --until 0s");
+    insta::assert_snapshot!(said);
+}
+
 /// What is compared by its kind elsewhere is an answer here.
 #[test]
 fn a_wrong_digest_is_a_wrong_answer() {

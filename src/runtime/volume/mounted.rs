@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,14 @@ impl Volume {
         match &self.source {
             Source::Named { name, .. } => Some(name),
             Source::Path { .. } | Source::Memory { .. } => None,
+        }
+    }
+
+    /// The folder or file of the machine, of a volume that is one.
+    pub(in crate::runtime) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Path { path, .. } => Some(path),
+            Source::Named { .. } | Source::Memory { .. } => None,
         }
     }
 

@@ -48,6 +48,12 @@ pub(super) struct Places {
     /// Agree that the commands of repositories run as you, without being asked
     #[arg(long)]
     trust: bool,
+    /// What a private repository asks for: `id=GIT_AUTH_TOKEN,env=VARIABLE`, or `src=FILE`
+    #[arg(long, value_name = "SECRET")]
+    secret: Vec<String>,
+    /// The SSH agent for a repository: `default` is the one of SSH_AUTH_SOCK
+    #[arg(long, value_name = "default|ID[=SOCKET]")]
+    ssh: Vec<String>,
 }
 
 impl Places {
@@ -64,8 +70,8 @@ impl Places {
                 continue;
             }
             let world = open_world(home)?;
-            let options =
-                PackOptions { pack: Some(place.clone()), trust: self.trust, secret: Vec::new(), ssh: Vec::new() };
+            let (secret, ssh) = (self.secret.clone(), self.ssh.clone());
+            let options = PackOptions { pack: Some(place.clone()), trust: self.trust, secret, ssh };
             let pack = options.find(&world, ui)?;
             // Until the program ends.
             std::mem::forget(options.agree(world.home().root(), pack.as_ref(), ui)?);

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::failure::Failure;
 use crate::diagnostic::Diagnostic;
 use crate::errno;
+use crate::runtime::lent;
 use crate::runtime::volume::gather::of_another;
 use crate::runtime::{self, Hidden, Volume, Wish};
 use crate::shown;
@@ -59,7 +60,9 @@ impl Volumes {
                 Some((name, access)) => (name, Some(access)),
                 None => (text.as_str(), None),
             };
-            volumes.extend(of_another(&runtime::find(world, name)?.record.volumes, access)?);
+            let record = runtime::find(world, name)?.record;
+            lent::check(&record)?;
+            volumes.extend(of_another(&record.volumes, access)?);
         }
         Ok(volumes)
     }
