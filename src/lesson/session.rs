@@ -5,7 +5,6 @@ use std::path::Path;
 use super::fitting::Comparison;
 use super::kind::BlockKind;
 use super::page::{Block, Mistake, Page};
-use super::unfinished::is_unfinished;
 
 /// What the prompts of sessions look like at which a page types.
 const DEBUGGER: &str = "(layerlab) ";
@@ -95,17 +94,21 @@ pub(super) fn runs(
         }
         if let Some(command) = line.strip_prefix("$ ") {
             let mut typed = vec![line.clone()];
+            let mut entry = Entry::default();
+            entry.add(command);
             let mut command = command.to_owned();
             // Output may begin with `> `, too.
             let has_mark = |next: Option<&(usize, &String)>| next.is_some_and(|(_, next)| next.starts_with('>'));
-            while goes_on(&command) || has_mark(lines.peek()) && is_unfinished(&command) {
+            while entry.goes_on() || has_mark(lines.peek()) && page.shell.is_unfinished(&command) {
                 let Some((_, next)) = lines.next() else {
                     let message = "this command does not end in its block";
                     return Err(page.mistake(at, message, "it goes on after `\\` and in a heredoc"));
                 };
                 typed.push(next.clone());
+                let next = next.strip_prefix("> ").unwrap_or(if next == ">" { "" } else { next });
+                entry.add(next);
                 command.push('\n');
-                command.push_str(next.strip_prefix("> ").unwrap_or(if next == ">" { "" } else { next }));
+                command.push_str(next);
             }
             let says = says.take().cloned();
             let sentence = says.as_deref().and_then(said).map(str::to_owned);
@@ -216,20 +219,34 @@ impl Run {
 
 /// Whether what was typed so far is not a whole command: it ends with `\`, or is within a heredoc.
 pub(crate) fn goes_on(command: &str) -> bool {
-    let mut lines = command.lines();
-    let mut end: Option<String> = None;
-    let mut is_open = false;
-    for line in lines.by_ref() {
-        match &end {
-            Some(word) if line.trim_start_matches('\t') == word => (end, is_open) = (None, false),
+    let mut entry = Entry::default();
+    command.lines().for_each(|line| entry.add(line));
+    entry.goes_on()
+}
+
+/// A command while it is typed, line by line.
+#[derive(Debug, Default)]
+struct Entry {
+    /// The word that ends the heredoc that is open.
+    end: Option<String>,
+    is_open: bool,
+}
+
+impl Entry {
+    fn add(&mut self, line: &str) {
+        match &self.end {
+            Some(word) if line.trim_start_matches('\t') == word => (self.end, self.is_open) = (None, false),
             Some(_) => {}
             None => {
-                is_open = line.ends_with('\\');
-                end = heredoc(line);
+                self.is_open = line.ends_with('\\');
+                self.end = heredoc(line);
             }
         }
     }
-    end.is_some() || is_open
+
+    fn goes_on(&self) -> bool {
+        self.end.is_some() || self.is_open
+    }
 }
 
 /// What follows the first `<<` of a line that the shell would take for a heredoc: within quotes and in arithmetic it is none, nor is `<<<`.

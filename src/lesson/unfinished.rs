@@ -3,18 +3,47 @@
 //! The shell is asked (`sh -n`, which carries out nothing): nobody else knows its grammar as well. A heredoc that has not ended is no mistake
 //! to it, and is found by `session.rs`.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
-/// Beyond so many lines nobody asks: each takes a shell, and pages are written by others.
+/// Of a longer command nobody asks: each line of it is a question, each question takes a shell, and pages are written by others.
 const MOST_LINES: usize = 500;
+const MOST_BYTES: usize = 64 << 10;
+/// So many questions are asked for one page.
+const MOST_QUESTIONS: usize = 1000;
 
 /// What dash, bash and busybox say where a command is not whole, in lower-case letters.
 const SAID: [&str; 4] = ["end of file", "unterminated", "unexpected eof", "eof in"];
 
+/// A shell that is asked about the commands of one page, about each once.
+#[derive(Debug, Default)]
+pub(super) struct Asked(Mutex<HashMap<u64, bool>>);
+
+impl Asked {
+    /// Whether more has to come: no, where too much was asked already.
+    pub(super) fn is_unfinished(&self, command: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        command.hash(&mut hasher);
+        let question = hasher.finish();
+        let mut answers = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(answer) = answers.get(&question) {
+            return *answer;
+        }
+        if answers.len() >= MOST_QUESTIONS {
+            return false;
+        }
+        let answer = is_unfinished(command);
+        answers.insert(question, answer);
+        answer
+    }
+}
+
 /// Whether more has to come: no, where there is no shell to ask.
 pub(crate) fn is_unfinished(command: &str) -> bool {
-    if command.lines().nth(MOST_LINES).is_some() {
+    if command.len() > MOST_BYTES || command.lines().nth(MOST_LINES).is_some() {
         return false;
     }
     let mut shell = Command::new("sh");

@@ -185,7 +185,8 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
             filled.push(' ');
             left = left.saturating_sub(1);
         }
-        while width > left && !word.contains('\x1b') {
+        let is_painted = word.contains('\x1b');
+        while width > left && !is_painted {
             let piece = fitting(word, left);
             if piece.is_empty() {
                 break;
@@ -194,7 +195,8 @@ fn break_words(label: &str, words: &[&str], columns: usize, filled: &mut String)
             filled.push_str(piece);
             new_line(filled);
             (word, left) = (&word[piece.len()..], room);
-            width = visible_width(word);
+            // No more is measured than decides whether it is too wide: a letter takes two places at most.
+            width = visible_width(fitting(word, room + 2));
         }
         filled.push_str(word);
         left = left.saturating_sub(width);
