@@ -3,6 +3,7 @@
 //! The first twelve digits decide: that is what lists show.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The fewest digits of a digest, which are enough where `sha256:` is before them.
 const LEAST: usize = 4;
@@ -80,17 +81,15 @@ impl DigestMap {
     /// A text as somebody writes it who has the printed digests before him. The beginning of a digest will do.
     pub(crate) fn as_printed(&self, text: &str) -> String {
         translated(text, |part| {
-            let (_, printed) = self.0.iter().find(|(shown, _)| shown.starts_with(part))?;
-            Some(printed.get(..part.len()).unwrap_or(printed))
+            // Those that begin with it stand behind it.
+            let (shown, printed) = self.0.range::<str, _>((Bound::Included(part), Bound::Unbounded)).next()?;
+            shown.starts_with(part).then(|| printed.get(..part.len()).unwrap_or(printed))
         })
     }
 
-    /// A text that was printed with the digests that the page has for those in it.
-    pub(crate) fn as_shown(&self, text: &str) -> String {
-        translated(text, |part| {
-            let (shown, _) = self.0.iter().find(|(_, printed)| printed.starts_with(part))?;
-            Some(shown.get(..part.len()).unwrap_or(shown))
-        })
+    /// The other way round: with it, what was printed becomes what the page has.
+    pub(super) fn reversed(&self) -> DigestMap {
+        DigestMap(self.0.iter().rev().map(|(shown, printed)| (printed.clone(), shown.clone())).collect())
     }
 }
 
@@ -149,7 +148,7 @@ mod tests {
         map.note("id 684c9edb1c1d0000, sha256:5f0e…", "id 111122223333444455, sha256:6666…");
         assert_eq!(map.as_printed("jq . blobs/684c9edb1c1d*"), "jq . blobs/111122223333*");
         assert_eq!(map.as_printed("cat decade sha256:5f0e"), "cat decade sha256:6666");
-        assert_eq!(map.as_shown("id 111122223333"), "id 684c9edb1c1d");
+        assert_eq!(map.reversed().as_printed("id 111122223333"), "id 684c9edb1c1d");
         assert_eq!(replaced("→ state 684c9edb1c1d …", "→ state 111122223333 now"), "→ state 111122223333 …");
     }
 

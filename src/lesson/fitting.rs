@@ -36,15 +36,32 @@ pub(crate) fn fits(shown: &str, printed: &str) -> bool {
 impl Comparison {
     /// Whether a line that is shown fits a line that was printed.
     pub(crate) fn fits(self, shown: &str, printed: &str) -> bool {
+        is_like(&self.essence(shown), &self.essence(printed))
+    }
+
+    /// What of a line is compared.
+    fn essence(self, line: &str) -> String {
         match self {
-            Comparison::ByKind => is_like(&kinds(shown), &kinds(printed)),
-            Comparison::ByWord => is_like(&words(shown), &words(printed)),
+            Comparison::ByKind => kinds(line),
+            Comparison::ByWord => words(line),
         }
+    }
+
+    fn essences(self, lines: &[String]) -> Vec<String> {
+        lines.iter().map(|line| self.essence(line)).collect()
     }
 }
 
+/// So often lines are compared for one command: programs print what they like, and pages are written by others.
+const MOST_COMPARED: usize = 5_000_000;
+/// So many lines of layers in a row are put into an order. An image has 127 layers at most.
+const MOST_LAYERS: usize = 500;
+
 /// Whether a text is the other one, in which `…` stands for anything.
 fn is_like(shown: &str, printed: &str) -> bool {
+    if !shown.contains(ANYTHING) {
+        return shown == printed;
+    }
     let parts: Vec<&str> = shown.split(ANYTHING).collect();
     let [first, middle @ .., last] = parts.as_slice() else { return shown == printed };
     let Some(mut rest) = printed.strip_prefix(first) else { return false };
@@ -58,18 +75,22 @@ fn is_like(shown: &str, printed: &str) -> bool {
 }
 
 // ANCHOR: align
-/// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed.
+/// The lines of both that belong together, by their numbers, where all that is shown fits all that was printed. Where that takes too long to be
+/// found out, it does not.
 pub(crate) fn align(shown: &[String], printed: &[String], comparison: Comparison) -> Option<Vec<(usize, usize)>> {
-    let is_any = |line: &String| line.trim() == ANYTHING.to_string();
+    let (shown, printed) = (comparison.essences(shown), comparison.essences(printed));
+    let any = ANYTHING.to_string();
+    let mut compared = 0;
     let mut pairs = Vec::new();
     let (mut at, mut to) = (0, 0);
     // The last `…`: its number, how far it reaches, and the pairs before it. It takes one more line each time that what follows does not fit.
     let mut last: Option<(usize, usize, usize)> = None;
-    while to < printed.len() {
-        if at < shown.len() && is_any(&shown[at]) {
+    while to < printed.len() && compared < MOST_COMPARED {
+        compared += 1;
+        if at < shown.len() && shown[at] == any {
             last = Some((at, to, pairs.len()));
             at += 1;
-        } else if at < shown.len() && comparison.fits(&shown[at], &printed[to]) {
+        } else if at < shown.len() && is_like(&shown[at], &printed[to]) {
             pairs.push((at, to));
             (at, to) = (at + 1, to + 1);
         } else {
@@ -79,7 +100,7 @@ pub(crate) fn align(shown: &[String], printed: &[String], comparison: Comparison
             (at, to) = (star + 1, reached + 1);
         }
     }
-    shown[at..].iter().all(is_any).then_some(pairs)
+    (to == printed.len() && shown[at..].iter().all(|line| *line == any)).then_some(pairs)
 }
 // ANCHOR_END: align
 
@@ -92,7 +113,7 @@ pub(crate) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str
     let mut wanted: VecDeque<&String> = shown.iter().filter(is_of_a_layer).collect();
     let mut arranged = Vec::with_capacity(printed.len());
     for lines in printed.chunk_by(|one, next| is_of_a_layer(&one) && is_of_a_layer(&next)) {
-        if !lines.iter().all(|line| is_of_a_layer(&line)) {
+        if lines.len() > MOST_LAYERS || !lines.iter().all(|line| is_of_a_layer(&line)) {
             arranged.extend_from_slice(lines);
             continue;
         }
@@ -100,7 +121,8 @@ pub(crate) fn arranged(shown: &[String], printed: &[String], named: impl Fn(&str
         let mut left: Vec<&String> = lines.iter().collect();
         // A line of a layer that is known is that one; any other line that fits may be in its place, and what does not fit is left.
         let mut take = |is: &dyn Fn(&str) -> bool| left.iter().position(|line| is(line)).map(|at| left.remove(at));
-        let mut places: Vec<Option<&String>> = here.iter().map(|shown| take(&|line| line == named(shown))).collect();
+        let names = here.iter().map(|shown| named(shown));
+        let mut places: Vec<Option<&String>> = names.map(|name| take(&|line| line == name)).collect();
         for (place, shown) in places.iter_mut().zip(here) {
             *place = place.or_else(|| take(&|line| fits(shown, line)));
         }
@@ -120,12 +142,23 @@ pub(super) fn likened(
     fitting: impl Fn(&str, &str) -> String,
     other: impl Fn(&str) -> String,
 ) -> Vec<String> {
-    let mut shown: Vec<&String> = shown.iter().filter(|line| line.trim() != "…").collect();
-    let line = |printed: &String| match shown.iter().position(|shown| comparison.fits(shown, printed)) {
-        Some(place) => fitting(shown.remove(place), printed),
-        None => other(printed),
+    let mut left: Vec<(String, &String)> = shown.iter().map(|line| (comparison.essence(line), line)).collect();
+    left.retain(|(essence, _)| *essence != ANYTHING.to_string());
+    let mut compared = 0;
+    let mut line = |printed: &String| {
+        // Then it is told as it was printed.
+        if compared > MOST_COMPARED {
+            return other(printed);
+        }
+        let essence = comparison.essence(printed);
+        let place = left.iter().position(|(shown, _)| is_like(shown, &essence));
+        compared += place.unwrap_or(left.len());
+        match place {
+            Some(place) => fitting(left.remove(place).1, printed),
+            None => other(printed),
+        }
     };
-    printed.iter().map(line).collect()
+    printed.iter().map(&mut line).collect()
 }
 
 /// A line without the width of its columns.
@@ -235,6 +268,20 @@ mod tests {
         assert!(fits("1 layer, 2.1 MB  → state x", "1 layer, 2.3 MB → state x"));
         assert!(!fits("A /a 40 B", "A /a 41 B"));
         assert!(!fits("build 1, … x", "build 1, 2 minutes ago"));
+    }
+
+    #[test]
+    fn long_outputs_are_compared_in_bounded_time() {
+        let lines = |count: usize, line: &str| vec![line.to_owned(); count];
+        // The more often what follows `…` nearly fits, the longer that takes.
+        let shown = [lines(1, "…"), lines(20_000, "a"), lines(1, "b")].concat();
+        assert_eq!(align(&shown, &lines(100_000, "a"), Comparison::ByKind), None);
+        let printed: Vec<String> = (0..100_000).map(|number| format!("y{number}")).collect();
+        let (shown, like) = (lines(3000, "x…"), |text: &str| text.to_owned());
+        assert_eq!(likened(&shown, &printed, Comparison::ByKind, |shown, _| like(shown), like), printed);
+        let layers: Vec<String> = (0..20_000).map(|number| format!("{number:012x}: Pull complete")).collect();
+        let backwards: Vec<String> = layers.iter().rev().cloned().collect();
+        assert_eq!(arranged(&backwards, &layers, like), layers);
     }
 
     #[test]

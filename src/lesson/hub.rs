@@ -9,19 +9,34 @@
 //! It is this program: a store of its own behind `layerlab serve --writable`, at a port of the loopback interface that the kernel chooses. It takes any
 //! password. `registries.toml` in the home of the page leads there.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use super::terminal::GLANCE;
+use crate::progress::Interrupt;
 
 /// When its images are made: before what is built from them.
 const LONG_AGO: (&str, &str) = ("SOURCE_DATE_EPOCH", "1690000000");
+
+/// The most that is told of a build that failed, in bytes.
+const MOST_SAID: u64 = 64 << 10;
 
 /// How deep the folder of a repository may lie: `library/alpine` lies two deep.
 const DEEPEST: usize = 4;
 
 /// Ends the registry when nobody holds the other end of its standard input any more, however that came about.
 const GUARD: &str = r#""$0" "$@" & cat > /dev/null; kill "$!"; wait "$!""#;
+
+/// How long each image may take to be built, and the wish to stop.
+#[derive(Clone, Debug)]
+pub(super) struct Until {
+    pub(super) interrupt: Interrupt,
+    pub(super) patience: Duration,
+}
 
 /// The registry of a page, which ends with the value.
 #[derive(Debug)]
@@ -32,15 +47,16 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Builds what a folder has, with these variables, and offers it from a home.
+    /// Builds what a folder has, with these variables, and offers it from a home. Where nobody says how long that may take, it takes its time.
     ///
     /// # Errors
-    /// What the file system says; an image that can't be built, with what its build printed.
+    /// What the file system says; an image that can't be built, with what its build printed, or takes too long.
     pub(super) fn start(
         program: &Path,
         home: &Path,
         shelves: &Path,
         variables: &[(&'static str, &'static str)],
+        until: Option<&Until>,
     ) -> io::Result<Hub> {
         let mut repositories = Vec::new();
         find(shelves, Path::new(""), &mut repositories)?;
@@ -52,9 +68,10 @@ impl Hub {
         };
         for repository in repositories {
             let name = format!("docker.io/{}", repository.display());
-            let build = layerlab().args(["build", "-q", "-t", &name]).arg(shelves.join(&repository)).output()?;
-            if !build.status.success() {
-                return Err(io::Error::other(String::from_utf8_lossy(&build.stderr).trim_end().to_owned()));
+            let mut build = layerlab();
+            build.args(["build", "-q", "-t", &name]).arg(shelves.join(&repository)).stdout(Stdio::null());
+            if let Err(said) = finished(&mut build, until)? {
+                return Err(io::Error::other(said.trim_end().to_owned()));
             }
         }
         let mut serve = Command::new("sh");
@@ -88,6 +105,42 @@ impl Drop for Hub {
         // It may have ended; nothing of it is needed any more.
         let _ = self.server.wait();
     }
+}
+
+/// Waits for a program to end; gives what it has said where it failed.
+fn finished(command: &mut Command, until: Option<&Until>) -> io::Result<Result<(), String>> {
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let errors = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let (sender, said) = channel();
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let mut errors = errors;
+        let _ = errors.by_ref().take(MOST_SAID).read_to_end(&mut text);
+        let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
+        io::copy(&mut errors, &mut io::sink())
+    });
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        let stopped = until.and_then(|until| {
+            let is_late = begun.elapsed() >= until.patience;
+            let late = || io::Error::other(format!("this took longer than {} s to be built", until.patience.as_secs()));
+            match until.interrupt.is_requested() {
+                true => Some(io::Error::from(io::ErrorKind::Interrupted)),
+                false => is_late.then(late),
+            }
+        });
+        if let Some(error) = stopped {
+            // Its containers end with it.
+            child.kill()?;
+            child.wait()?;
+            return Err(error);
+        }
+        std::thread::sleep(GLANCE / 5);
+    };
+    Ok(if status.success() { Ok(()) } else { Err(said.recv_timeout(GLANCE).unwrap_or_default()) })
 }
 
 /// Finds the folders below `folder` that have a Dockerfile; `name` is what leads to it.

@@ -9,7 +9,7 @@
 //! fitting.rs  whether a line that was printed is the line that is shown
 //! change.rs   how a block changes a file
 //! digests.rs  ids and digests, which differ from machine to machine
-//! room.rs     a folder with a home of its own; copying.rs: what comes into it; shell.rs and terminal.rs: where commands are typed
+//! room.rs     a folder with a home of its own; copying.rs: what comes into it; unready.rs: why there is none; shell.rs and terminal.rs: where commands are typed
 //! hub.rs      what stands in for Docker Hub
 //! checking.rs whether commands do what is shown
 //! replay.rs   a page's acts, carried out; how the page would have to look; rewriting.rs: whether it still is the same page then; trouble.rs: what else goes wrong
@@ -56,6 +56,7 @@ mod terminal;
 mod together;
 mod trouble;
 mod unfinished;
+mod unready;
 
 pub(crate) use about::About;
 pub(crate) use change::{changed, is_changed};

@@ -99,6 +99,7 @@ pub(crate) fn replay(page: &Page, options: &Options, pages: &Mutex<OnPages>) -> 
     let mut left_out = Vec::new();
     let mut room = if is_lesson {
         let mut room = Room::new(&[])?;
+        room.bound(options.patience, &options.interrupt);
         room.stop_clock();
         left_out = room.furnish(super::folder_of(path))?;
         room
@@ -315,10 +316,14 @@ impl Replayer<'_> {
                 }
                 (shown.to_vec(), updated)
             }
-            None => (
-                likened(shown, printed, comparison, |shown, _| shown.to_owned(), |line| self.digest_map.as_shown(line)),
-                likened(shown, printed, comparison, digests::replaced, str::to_owned),
-            ),
+            None => {
+                let digests = self.digest_map.reversed();
+                let like = |shown: &str, _: &str| shown.to_owned();
+                (
+                    likened(shown, printed, comparison, like, |line| digests.as_printed(line)),
+                    likened(shown, printed, comparison, digests::replaced, str::to_owned),
+                )
+            }
         };
         let (says, status) = (piece.says.iter(), piece.status.iter());
         let commands = typed.iter().map(|line| self.digest_map.as_printed(line));

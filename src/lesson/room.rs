@@ -11,21 +11,23 @@
 //!
 //! A fresh room is removed with its value, and so are its containers and their processes. A learner's is kept.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use super::copying::{Copier, LinksTo, Refusal};
+use super::copying::{Copier, LinksTo};
 use super::guard::Guard;
-use super::hub::Hub;
+use super::hub::{Hub, Until};
 use super::leaving::Leftovers;
 use super::processes::{self, Kin};
 use super::shell::{CommandResult, Shell, Typing};
-use crate::diagnostic::Explained;
-use crate::errno;
+pub(crate) use super::unready::Error;
+use crate::progress::Interrupt;
 
 /// What opens a file: the page's own change of it where one is prepared, the first that is left, and the learner's editor otherwise.
 const EDITOR: &str = r#"for text in "${0%/*}"/edits/*; do
@@ -42,56 +44,6 @@ const OWN_EDITOR: &str = "LAYERLAB_LESSON_EDITOR";
 
 /// The folder of a lesson with what its Docker Hub has.
 pub(crate) const HUB: &str = "hub";
-
-/// Why there is no room for a page.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// Something of the room could not be made.
-    #[error("{what} `{}`: {}", path.display(), errno::describe(source))]
-    Io {
-        /// What was tried: `can't copy`.
-        what: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-    /// The files that a page needs are too large.
-    #[error("`{}` holds more than 64 MiB: too much to be copied for a page", .0.display())]
-    TooLarge(PathBuf),
-    /// The same of the folder of a lesson.
-    #[error("`{}` holds more than 64 MiB: too much for a lesson", .0.display())]
-    LessonTooLarge(PathBuf),
-    /// The copy would lie in what is copied, or around it.
-    #[error("can't copy `{}` into itself, to `{}`", from.display(), to.display())]
-    Itself { from: PathBuf, to: PathBuf },
-}
-
-impl Error {
-    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
-        let path = path.to_owned();
-        move |source| Error::Io { what, path, source }
-    }
-
-    fn refused(refusal: Refusal, from: &Path, to: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
-        match refusal {
-            Refusal::Io(file, source) => Error::io("can't copy", &file)(source),
-            Refusal::TooLarge => too_large(from.to_owned()),
-            Refusal::Itself => Error::Itself { from: from.to_owned(), to: to.to_owned() },
-        }
-    }
-}
-
-impl Explained for Error {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Error::Io { source, .. } => errno::hint(source),
-            Error::TooLarge(_) => Some("`--with PATH` copies only what the page needs".to_owned()),
-            Error::LessonTooLarge(_) => Some("let the lesson's commands make what is large".to_owned()),
-            Error::Itself { .. } => {
-                Some("pages are replayed below the folder that TMPDIR names: let it be elsewhere".to_owned())
-            }
-        }
-    }
-}
 
 /// Copies what is in a lesson's folder into another one, without what its registry offers. Gives the links that lead out of the lesson, which
 /// are left out, each with what it leads to.
@@ -114,6 +66,8 @@ pub(crate) struct Room {
     hub: Option<Hub>,
     /// Variables that its commands have beside the user's own.
     set: Vec<(&'static str, &'static str)>,
+    /// How long it may take to make what it offers.
+    until: Option<Until>,
     /// Who edits files; where nobody is there, the page does.
     editor: Option<OsString>,
     /// The folder that goes with the room, and who removes it where we are killed.
@@ -132,12 +86,18 @@ impl Room {
         let (root, work) = (folder.path().to_owned(), folder.path().join("work"));
         let guard = Guard::over(&root.join("home"), &root).map_err(Error::io("can't watch over", &root))?;
         let passing = Some((guard, folder));
-        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: None, passing };
+        let (shell, hub, until, editor) = (None, None, None, None);
+        let room = Room { root, work, shell, hub, set: Vec::new(), until, editor, passing };
         room.build()?;
         let mut copier = Copier::new(LinksTo::Anywhere);
+        let mut names = BTreeSet::new();
         for path in with {
             let absolute = path.canonicalize().map_err(Error::io("can't copy", path))?;
-            let to = room.work.join(absolute.file_name().unwrap_or_default());
+            let name = absolute.file_name().unwrap_or_default();
+            if !names.insert(name.to_owned()) {
+                return Err(Error::SameName { path: path.clone(), name: name.to_owned() });
+            }
+            let to = room.work.join(name);
             let copied = copier.copy(&absolute, &to);
             copied.map_err(|refusal| Error::refused(refusal, path, &to, Error::TooLarge))?;
         }
@@ -152,7 +112,16 @@ impl Room {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".into());
         let (root, work) = (root.to_owned(), work.to_owned());
-        let room = Room { root, work, shell: None, hub: None, set: Vec::new(), editor: Some(editor), passing: None };
+        let room = Room {
+            root,
+            work,
+            shell: None,
+            hub: None,
+            set: Vec::new(),
+            until: None,
+            editor: Some(editor),
+            passing: None,
+        };
         room.build()?;
         Ok(room)
     }
@@ -197,7 +166,8 @@ impl Room {
     pub(crate) fn open_hub(&mut self, shelves: &Path) -> Result<(), Error> {
         let failed = |source| Error::Io { what: "can't offer what is in", path: shelves.to_owned(), source };
         self.hub = None;
-        let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves, &self.set).map_err(failed)?;
+        let hub = Hub::start(&self.path("bin/layerlab"), &self.path("hub"), shelves, &self.set, self.until.as_ref());
+        let hub = hub.map_err(failed)?;
         std::fs::write(self.path("home/registries.toml"), hub.settings()).map_err(failed)?;
         self.hub = Some(hub);
         Ok(())
@@ -215,6 +185,11 @@ impl Room {
     /// Its commands have this variable.
     pub(super) fn set(&mut self, name: &'static str, value: &'static str) {
         self.set.push((name, value));
+    }
+
+    /// Each image that its registry offers may take so long to be built, unless somebody wishes to stop.
+    pub(super) fn bound(&mut self, patience: Duration, interrupt: &Interrupt) {
+        self.until = Some(Until { interrupt: interrupt.clone(), patience });
     }
 
     /// Its commands have one time and one zone, if the user has not said which: what lessons show of times, names and sizes is the same
@@ -368,11 +343,22 @@ impl Room {
     }
 }
 
+/// Lets the owner of a folder into all folders in it: those that are closed could not be removed.
+fn open_up(folder: &Path) {
+    let _ = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
         self.shell = None;
         if self.passing.is_some() {
             self.empty();
+            open_up(&self.work);
         }
     }
 }

@@ -23,7 +23,7 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Waits for commands on its standard input, which is the socket; a command has another one. Ctrl-C ends the command and not the shell;
-/// `command` keeps a mistake in one from ending it.
+/// `command` keeps a mistake in one from ending it, and a function of the page from taking a place here.
 ///
 /// Ctrl-C comes to the shell as well. Where it has killed what the shell was waiting for (130), it ends the whole line, with its loops, as at a
 /// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too. Where everything is to stop, the line is gone through to
@@ -35,7 +35,7 @@ trap '[ $? != 130 ] || [ -e "$layerlab_control/finish" ] || {
     [ -n "${BASH_VERSION-}" ] || : "${layerlab_nothing:?}"
     return 130
 } 2> /dev/null' INT
-while IFS= read -r layerlab_terminal; do
+while IFS= command read -r layerlab_terminal; do
     layerlab_is_ended=
     if [ -n "$layerlab_terminal" ]; then
         command . "$1/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1
@@ -44,7 +44,7 @@ while IFS= read -r layerlab_terminal; do
     fi
     layerlab_status=$?
     [ -z "$layerlab_is_ended" ] || layerlab_status=130
-    printf '%s\n' "$layerlab_status" >&0
+    command printf '%s\n' "$layerlab_status" >&0
 done
 "#;
 
@@ -181,9 +181,7 @@ impl Shell {
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
             }
             match self.heard.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
-                Ok(Heard::Output(bytes)) => {
-                    output.add(&bytes);
-                }
+                Ok(Heard::Output(bytes)) => output.add(&bytes),
                 Ok(Heard::End(_)) if stopped.is_some() => return Err(io::Error::from(io::ErrorKind::Interrupted)),
                 Ok(Heard::End(code)) => {
                     let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
@@ -191,14 +189,7 @@ impl Shell {
                     let text = shown + &String::from_utf8_lossy(&output.bytes);
                     return Ok(self.result(&text, is_cut, End::Exit(code), false));
                 }
-                Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    self.signal(Signal::KILL);
-                    self.child.wait()?;
-                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
-                    let end = End::TimedOut(typing.patience);
-                    return Ok(self.result(&String::from_utf8_lossy(&output.bytes), is_cut, end, true));
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     // One that has closed its streams is of no use.
                     self.signal(Signal::KILL);
@@ -207,6 +198,15 @@ impl Shell {
                     let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
                     return Ok(self.result(&String::from_utf8_lossy(&output.bytes), is_cut, End::Exit(code), true));
                 }
+            }
+            // Also where something is printed all the time.
+            if Instant::now() >= deadline {
+                self.signal(Signal::KILL);
+                self.child.wait()?;
+                let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
+                let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
+                let text = shown + &String::from_utf8_lossy(&output.bytes);
+                return Ok(self.result(&text, is_cut, End::TimedOut(typing.patience), true));
             }
         }
     }

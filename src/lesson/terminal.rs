@@ -4,13 +4,15 @@
 //! loses the terminal's control sequences. See pty(7).
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::printed::Printed;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::ioctl_fionbio;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -20,6 +22,8 @@ const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel
 const PROMPTS: [&str; 5] = ["# ", "$ ", "> ", "Username: ", "Password: "];
 /// How often somebody looks whether there is something to do.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
+/// How long what a command has printed may take to arrive when it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Ends a session at its prompt.
 const CTRL_D: &[u8] = b"\x04";
 
@@ -34,6 +38,8 @@ pub(super) struct Terminal {
     /// How much of it there was when the last line was typed.
     answered: usize,
     input: Vec<String>,
+    /// What of the line that is typed the terminal has not taken yet.
+    typed: Vec<u8>,
 }
 
 impl Terminal {
@@ -44,20 +50,27 @@ impl Terminal {
         unlockpt(&master)?;
         tcsetwinsize(&master, SIZE)?;
         let device = PathBuf::from(ptsname(&master, Vec::new())?.to_string_lossy().into_owned());
+        // A program need not take what is typed: nobody waits for that.
+        ioctl_fionbio(&master, true)?;
         let master = File::from(master);
         let mut reader = master.try_clone()?;
         let (sender, output) = channel();
         std::thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
-            // EIO: nobody has the terminal open any more.
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
+            loop {
+                // What is wrong is said when it is read.
+                let _ = poll(&mut [PollFd::new(&reader, PollFlags::IN)], None);
+                match reader.read(&mut buffer) {
+                    Ok(count @ 1..) if sender.send(buffer[..count].to_vec()).is_ok() => {}
+                    Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                    // EIO: nobody has the terminal open any more.
+                    Ok(_) | Err(_) => return,
                 }
             }
         });
         let input = input.lines().rev().map(|line| format!("{line}\r")).collect();
-        Ok(Terminal { master, device, output, printed: Printed::default(), answered: 0, input })
+        let (printed, typed) = (Printed::default(), Vec::new());
+        Ok(Terminal { master, device, output, printed, answered: 0, input, typed })
     }
 
     /// Takes what was printed, and types the next line where a prompt waits for it.
@@ -65,25 +78,33 @@ impl Terminal {
         while let Ok(bytes) = self.output.try_recv() {
             self.printed.add(&bytes);
         }
-        if !self.is_at_prompt() {
-            return Ok(());
+        if self.typed.is_empty() && self.is_at_prompt() {
+            self.answered = self.printed.bytes.len();
+            self.typed = self.input.pop().map_or(CTRL_D.to_vec(), String::into_bytes);
         }
-        self.answered = self.printed.bytes.len();
-        match self.input.pop() {
-            Some(line) => self.master.write_all(line.as_bytes()),
-            None => self.master.write_all(CTRL_D),
+        while !self.typed.is_empty() {
+            match self.master.write(&self.typed) {
+                Ok(count) => drop(self.typed.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     fn is_at_prompt(&self) -> bool {
-        let text = plain(self.printed.bytes.get(self.answered..).unwrap_or_default());
-        let last = text.rsplit('\n').next().unwrap_or_default();
+        let new = self.printed.bytes.get(self.answered..).unwrap_or_default();
+        let last = plain(new.rsplit(|byte| *byte == b'\n').next().unwrap_or_default());
         last.len() > 1 && PROMPTS.iter().any(|prompt| last.ends_with(prompt))
     }
 
-    /// All that was printed, when the command has ended.
+    /// All that was printed, when the command has ended. What it has left behind may go on to print.
     pub(super) fn finish(&mut self) -> String {
-        while let Ok(bytes) = self.output.recv_timeout(GLANCE) {
+        let end = Instant::now() + LAST_WORDS;
+        while Instant::now() < end
+            && let Ok(bytes) = self.output.recv_timeout(GLANCE)
+        {
             self.printed.add(&bytes);
         }
         plain(&self.printed.bytes)

@@ -1,6 +1,7 @@
 //! What a page shows that does not happen: the lines that would have to change, as a unified diff, and what went wrong beside them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
@@ -11,6 +12,9 @@ use crate::shown;
 
 /// The most lines of an output that are shown with a trouble: its last ones.
 const MOST_OUTPUT: usize = 40;
+
+/// How long the shortest difference is sought; what is left then is told as other lines.
+const MOST_TIME: Duration = Duration::from_secs(5);
 
 /// What was found on a page.
 pub(crate) fn report(palette: Palette, page: &Page, replay: &Replay, is_updated: bool) -> String {
@@ -46,7 +50,7 @@ pub(crate) fn report(palette: Palette, page: &Page, replay: &Replay, is_updated:
 /// The difference of two texts: lines with `-` are shown, and those with `+` were printed.
 fn difference(palette: Palette, name: &str, before: &str, after: &str) -> String {
     let mut text = format!("--- {name}: shown\n+++ {name}: printed\n");
-    let diff = TextDiff::from_lines(before, after);
+    let diff = TextDiff::configure().timeout(MOST_TIME).diff_lines(before, after);
     for hunk in diff.unified_diff().iter_hunks() {
         let _ = writeln!(text, "{}", palette.paint(Role::Label, &hunk.header().to_string()));
         for change in hunk.iter_changes() {

@@ -327,7 +327,9 @@ three
 fn nothing_is_left_of_a_page() {
     for role in [Role::Self_, Role::Mapped, Role::Single] {
         let place = Place::of(role, "");
-        place.write("page.md", "```console\n$ docker run -d --name kept layerlab/base sleep 1000\n123456789abc\n```\n");
+        let closed = "$ mkdir -p a/b && chmod 0 a/b a\n";
+        let kept = "$ docker run -d --name kept layerlab/base sleep 1000\n123456789abc\n";
+        place.write("page.md", &format!("```console\n{kept}{closed}```\n"));
         place.write("tmp/", "");
         if role != Role::Self_ {
             place.give(&place.path("tmp"));
@@ -335,7 +337,7 @@ fn nothing_is_left_of_a_page() {
         let mut verify = place.command("verify page.md");
         let output = verify.env("TMPDIR", place.path("tmp")).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(said, "page.md: 1 command, all as shown\n", "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said, "page.md: 2 commands, all as shown\n", "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(std::fs::read_dir(place.path("tmp")).unwrap().count(), 0, "{role:?}");
     }
 }
@@ -402,4 +404,42 @@ fn wrong_predictions_and_empty_tasks_are_told() {
 fn any_time_out_is_taken() {
     let place = Place::new("//- page.md\n```console\n$ echo a\na\n```\n");
     assert_eq!(place.run("verify --timeout 18446744073709551615 page.md"), "page.md: 1 command, all as shown\n");
+}
+
+/// Neither a terminal that takes nothing more, nor output without end, nor a registry that is not made holds anybody up.
+#[test]
+fn no_page_takes_longer_than_it_may() {
+    let typed: String = (0..60).map(|_| format!("/ # {}\n", "x".repeat(3000))).collect();
+    let full = format!("```console\n$ while :; do printf '\\n/ # '; sleep 0.1; done\n{typed}```\n");
+    let place = Place::new("");
+    for (name, page) in [("full.md", full.as_str()), ("endless.md", "```console\n$ yes\n^C\n```\n")] {
+        place.write(name, page);
+        let said = place.run(&format!("verify --timeout 2 {name}"));
+        assert!(said.contains("did not end within 2 s"), "{name}: {said}");
+    }
+    place.write("a/lesson.md", "# A\n");
+    place.write("a/hub/library/x/Dockerfile", "FROM layerlab/base\nRUN sleep 1000\n");
+    insta::assert_snapshot!(place.run("verify --timeout 2 a/lesson.md"));
+}
+
+#[test]
+fn two_copies_of_one_name_are_refused() {
+    let place = Place::new("//- page.md\n# A\n//- b/d/l\nb\n//- kept\na\n//- a/d/x\n");
+    std::os::unix::fs::symlink(place.path("kept"), place.path("a/d/l")).unwrap();
+    insta::assert_snapshot!(place.run("verify --with a/d --with b/d page.md"));
+    assert_eq!(std::fs::read_to_string(place.path("kept")).unwrap(), "a\n");
+}
+
+/// What a page defines is its own affair.
+#[test]
+fn no_function_of_a_page_answers_for_its_shell() {
+    let page = "```console
+$ printf() { :; }; read() { :; }
+$ false
+? 1
+$ exit 3
+? 3
+```
+";
+    assert_eq!(check_with("verify --timeout 20 page.md", page), "page.md: 3 commands, all as shown\n");
 }

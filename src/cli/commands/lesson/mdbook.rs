@@ -78,7 +78,8 @@ fn convert_chapters(part: &mut Value) -> Result<(), Failure> {
                 match (name.as_str(), value) {
                     ("content", Value::String(content)) => {
                         let page = Page::parse(&path, content)?;
-                        *content = chapter(&page, &path.replace(['/', '.'], "-"))?;
+                        // It becomes part of names in HTML.
+                        *content = chapter(&page, &path.replace(|letter: char| !letter.is_alphanumeric(), "-"))?;
                     }
                     (_, value) => convert_chapters(value)?,
                 }
