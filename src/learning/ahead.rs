@@ -57,7 +57,7 @@ impl Ahead {
     }
 
     /// The first line that was typed, without those after it; else the beginning of one. Enter alone says nothing: what it would do was not seen
-    /// yet. So do keys that are no text.
+    /// yet. The same goes for keys that are not text.
     pub(crate) fn take(&mut self) -> TypedAhead {
         self.collect();
         let is_end = |byte: &u8| [b'\n', b'\r'].contains(byte);

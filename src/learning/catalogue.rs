@@ -63,13 +63,23 @@ impl Catalogue {
         Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
     }
 
-    /// The lessons in a folder.
+    /// The lessons in a folder. Those that can't be read are no lessons for a learner, as long as there is another one.
     ///
     /// # Errors
     /// The folder can't be read, or has no lesson; a page with a mistake in it.
     pub(crate) fn of_folder(folder: &Path, limits: &Limits) -> Result<Catalogue, Error> {
-        let lessons = pages_in(folder)?.into_iter().map(|page| Lesson::of_page(&page, limits));
-        Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
+        let (mut lessons, mut unread) = (Vec::new(), None);
+        for page in pages_in(folder)? {
+            match Lesson::of_page(&page, limits) {
+                Ok(lesson) => lessons.push(lesson),
+                Err(error @ Error::Reading(_)) => unread = unread.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        match unread {
+            Some(error) if lessons.is_empty() => Err(error),
+            Some(_) | None => Ok(Catalogue { lessons }),
+        }
     }
 
     /// A lesson by its number, its name, or both: `4`, `cache`, `04-cache`.

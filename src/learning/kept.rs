@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::is_called;
 use super::error::Error;
-use super::progress::{Progress, Records, read};
+use super::progress::{Making, Progress, Records, read, write};
 use super::workspace::{LessonLock, remove_store};
 use crate::lesson::Room;
 
-/// A lesson of which a store is kept.
+/// A lesson of which a store is kept, or the folder of its learner.
 #[derive(Debug)]
 pub(crate) struct Kept {
     /// What tells it from others: `04-cache`, or `first/01-own` of a pack.
@@ -31,7 +31,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// The lessons of which a store is kept, in the order of their names: those of a pack, where the records are of one, else all.
+    /// The lessons of which something is kept, in the order of their names: those of a pack, where the records are of one, else all.
     ///
     /// # Errors
     /// What the file system says.
@@ -75,9 +75,16 @@ impl Kept {
     /// # Errors
     /// What the file system says.
     pub(crate) fn remove_store(&self, _lock: &LessonLock) -> Result<(), Error> {
-        // First: nothing may count as done whose images are gone.
-        if !self.is_finished {
-            remove(&self.root.join("progress.json"), |path| std::fs::remove_file(path))?;
+        // First: nothing may count as done whose images are gone. Where the files are stays known.
+        let progress = self.root.join("progress.json");
+        match &self.work {
+            _ if self.is_finished => {}
+            // It can be removed later.
+            Some(_) if !self.is_chosen => {
+                let anew = Progress { folder: self.work.clone(), in_making: Some(Making::All), ..Progress::default() };
+                write(&progress, &anew)?;
+            }
+            Some(_) | None => remove(&progress, |path| std::fs::remove_file(path))?,
         }
         // No command is typed there any more: it needs no folder of its own.
         let mut room = Room::kept(&self.root, &self.root.join("control"))?;
@@ -100,21 +107,26 @@ impl Kept {
 fn add(all: &mut Vec<Kept>, records: &Records, folder: &Path, course: Option<&str>) -> Result<(), Error> {
     for lesson in names_in(folder)? {
         let root = folder.join(&lesson);
-        if !root.join("lock").is_file() || !root.join("home").is_dir() {
+        if !root.join("lock").is_file() {
             continue;
         }
         // Of one that can't be read nothing is known, and nothing of what it names goes.
         let progress: Progress = read(&root.join("progress.json"), records.limits()).ok().flatten().unwrap_or_default();
         let usual = Records::lessons_folder().join(course.unwrap_or_default()).join(&lesson);
         let usual = std::path::absolute(&usual).unwrap_or(usual);
+        let is_chosen = progress.folder.as_ref() != Some(&usual);
+        let work = progress.folder.filter(|work| work.is_dir());
+        if !root.join("home").is_dir() && (work.is_none() || is_chosen) {
+            continue;
+        }
         let name = course.map_or_else(|| lesson.clone(), |course| format!("{course}/{lesson}"));
         all.push(Kept {
             name,
             lesson,
             is_elsewhere: course.is_some() && records.key().is_none(),
             root,
-            is_chosen: progress.folder.as_ref() != Some(&usual),
-            work: progress.folder.filter(|work| work.is_dir()),
+            is_chosen,
+            work,
             is_finished: progress.is_finished,
         });
     }

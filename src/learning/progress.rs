@@ -66,7 +66,7 @@ pub(super) trait Record: DeserializeOwned {
 }
 
 impl Record for Progress {
-    const HINT: &str = "`reset --force` begins the lesson anew; your files are put aside";
+    const HINT: &str = "`layerlab learn reset --force LESSON` begins the lesson anew; your files are put aside";
 }
 
 impl Record for Last {
@@ -251,7 +251,7 @@ impl Records {
     /// # Errors
     /// What the file system says.
     pub(crate) fn keep(&self, lesson: &str, progress: &Progress) -> Result<(), Error> {
-        self.write(&self.place(lesson).join("progress.json"), progress)
+        write(&self.place(lesson).join("progress.json"), progress)
     }
 
     /// The lesson that was begun or gone on with last.
@@ -275,17 +275,18 @@ impl Records {
         let pack = self.pack.as_ref().map(|pack| pack.folder.clone());
         let origin = self.pack.as_ref().and_then(|pack| pack.origin.clone());
         let address = self.pack.as_ref().filter(|pack| pack.origin.is_some()).map(|pack| pack.address.clone());
-        self.write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin, address })
+        write(&self.folder.join("last.json"), &Last { lesson: lesson.to_owned(), pack, origin, address })
     }
 
     fn read<T: Record>(&self, path: &Path) -> Result<Option<T>, Error> {
         read(path, &self.limits)
     }
+}
 
-    fn write(&self, path: &Path, value: &impl Serialize) -> Result<(), Error> {
-        let bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io("write", path)(error.into()))?;
-        Ok(atomic_write(path, &bytes)?)
-    }
+/// Replaces what is kept in a file.
+pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io("write", path)(error.into()))?;
+    Ok(atomic_write(path, &bytes)?)
 }
 
 /// Reads what is kept in a file; `None` where there is none.

@@ -53,7 +53,7 @@ pub(crate) fn read_text(page: &Path, limits: &Limits) -> Result<SourceFile, Erro
 pub(crate) fn pages_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let is_here = folder == Path::new(".");
     let own = if is_here { PathBuf::from(LESSON) } else { folder.join(LESSON) };
-    if own.is_file() {
+    if is_page(&own) {
         return Ok(vec![own]);
     }
     let failed = |source| Error::Folder { path: folder.to_owned(), source };
@@ -61,15 +61,18 @@ pub(crate) fn pages_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let inner = if is_here { PathBuf::from(entry.file_name()) } else { entry.path() };
-        // One that can't be read is told, as a lesson that is not right.
-        let is_there = |page: &PathBuf| match page.symlink_metadata() {
-            Ok(_) => true,
-            Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
-        };
-        pages.extend(Some(inner.join(LESSON)).filter(is_there));
+        // A name with a dot is somebody else's: of git, or of a lesson that is being written.
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        pages.extend(Some(inner.join(LESSON)).filter(|page| !is_hidden && is_page(page)));
     }
     pages.sort();
     if pages.is_empty() { Err(Error::NoLessons(folder.to_owned())) } else { Ok(pages) }
+}
+
+/// Whether a page is at a path. One that can't be read is one as well: whoever reads it tells why. In a folder that nobody may enter, such as
+/// `lost+found`, is none.
+fn is_page(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir())
 }
 
 #[cfg(test)]
@@ -84,12 +87,16 @@ mod tests {
             pages_in(folder.path()).unwrap_err().to_string(),
             format!("there is no lesson in `{}`", folder.path().display())
         );
-        for name in ["02-b", "01-a", "notes"] {
+        for name in ["02-b", "01-a", ".03-c.tmp", "notes", "notes/lesson.md"] {
             std::fs::create_dir(path(name)).unwrap();
         }
+        std::fs::write(path(".03-c.tmp/lesson.md"), "").unwrap();
         std::fs::write(path("02-b/lesson.md"), "").unwrap();
         std::fs::write(path("01-a/lesson.md"), "").unwrap();
         assert_eq!(pages_in(folder.path()).unwrap(), [path("01-a/lesson.md"), path("02-b/lesson.md")]);
         assert_eq!(pages_in(&path("01-a")).unwrap(), [path("01-a/lesson.md")]);
+        // What leads nowhere can't be read, and is told of.
+        std::os::unix::fs::symlink("nowhere", path("notes/lesson.md/lesson.md")).unwrap();
+        assert_eq!(pages_in(&path("notes/lesson.md")).unwrap(), [path("notes/lesson.md/lesson.md")]);
     }
 }

@@ -272,6 +272,10 @@ impl Replayer<'_> {
     /// What is wrong with a command beside what it printed.
     fn judge(&mut self, run: &Run, result: &CommandResult) {
         let output = result.output.as_str();
+        if result.is_cut {
+            self.updated.note_cut(run.line, &run.command);
+            self.trouble(run.line, Kind::Command, format!("`{}` printed too much", run.command), "");
+        }
         match (result.end, run.status) {
             (End::TimedOut(patience), _) => {
                 let message = format!("`{}` did not end within {} s", run.command, patience.as_secs());

@@ -21,6 +21,8 @@ const HINT: &str = "change the command so that no line of its output looks like 
 pub(super) struct Rewriting {
     blocks: BTreeMap<usize, Vec<String>>,
     places: Vec<Place>,
+    /// The first command that printed more than is kept, and its line.
+    cut: Option<(usize, String)>,
 }
 
 /// Where what belongs to a command begins.
@@ -47,11 +49,20 @@ impl Rewriting {
         block.extend(lines);
     }
 
+    /// Notes that a command has printed more than is kept.
+    pub(super) fn note_cut(&mut self, line: usize, command: &str) {
+        self.cut.get_or_insert_with(|| (line, command.to_owned()));
+    }
+
     /// The page with these lines, and with all digests as they were printed.
     ///
     /// # Errors
-    /// It would do something else than the page does.
+    /// It would do something else than the page does, or a part of what was printed is missing.
     pub(super) fn of(&self, page: &Page, digests: &DigestMap) -> Result<String, Mistake> {
+        if let Some((line, command)) = &self.cut {
+            let message = format!("`{command}` prints more than fits on a page: the page is left unchanged");
+            return Err(page.mistake(*line, message, "show a part of it: `… | head`"));
+        }
         let text = digests.as_printed(&page.with(&self.blocks));
         if text == page.text {
             return Ok(text);
@@ -128,7 +139,7 @@ impl Rewriting {
         let starts: Vec<(usize, &Place)> = starts.collect();
         let culprit = starts.iter().rfind(|(start, _)| *start <= line).or(starts.first());
         let (line, typed) = culprit.map_or((1, ""), |(_, place)| (place.line, place.typed.as_str()));
-        let message = format!("with what `{typed}` prints, this page would do something else: it is left as it was");
+        let message = format!("the output of `{typed}` would be read as part of the page: the page is left unchanged");
         page.mistake(line, message, HINT)
     }
 }
@@ -210,7 +221,7 @@ mod tests {
     fn what_is_printed_is_no_part_of_the_page() {
         let page = "A\n\n```console\n$ a\nx\n$ b\ny\n```\n\nB\n";
         assert_eq!(rewritten(page, &["z", "z"]).unwrap(), page.replace("x\n", "z\nz\n"));
-        let refused = "page.md:4: with what `a` prints, this page would do something else: it is left as it was";
+        let refused = "page.md:4: the output of `a` would be read as part of the page: the page is left unchanged";
         for line in ["$ rm", "```", "/ # rm", "(layerlab) run", "? 3", "^C", "Username: me"] {
             assert_eq!(rewritten(page, &["z", line]).unwrap_err(), refused, "{line}");
         }
@@ -223,7 +234,7 @@ mod tests {
     #[test]
     fn a_block_that_is_closed_too_early_is_told_with_its_command() {
         let refused = |text: &str, printed: &[&str]| rewritten(text, printed).unwrap_err();
-        let said = "page.md:2: with what `a` prints, this page would do something else: it is left as it was";
+        let said = "page.md:2: the output of `a` would be read as part of the page: the page is left unchanged";
         for printed in [&["```"][..], &["```", "```console", "$ c"], &["```", "```"], &["```", "# B", "```"]] {
             assert_eq!(refused("```console\n$ a\n```\n\n```console\n$ b\n```\n", printed), said, "{printed:?}");
             assert_eq!(refused("```console\n$ a\nx\n```\n", printed), said, "{printed:?}");

@@ -55,15 +55,26 @@ pub(crate) fn write(folder: &Path) -> Result<PathBuf, Error> {
     if folder.symlink_metadata().is_ok() {
         return Err(Error::Exists(folder.to_owned()));
     }
-    // Beside it first: a folder of this name is whole.
+    // Beside it first: a folder of this name is whole. A name with a dot is no lesson's, if we are killed meanwhile.
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let beside = folder.with_file_name(format!(".{name}.{}", std::process::id()));
-    fs::create_dir(&beside).map_err(failed)?;
+    create_anew(&beside).map_err(failed)?;
     fill(&beside, &title).and_then(|()| publish(&beside, folder)).map_err(|error| {
         let _ = fs::remove_dir_all(&beside);
         failed(error)
     })?;
     Ok(folder.join(LESSON))
+}
+
+/// Makes a folder. One that is there was left by a process that had our number, and is gone.
+fn create_anew(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_dir_all(folder)?;
+            fs::create_dir(folder)
+        }
+        created => created,
+    }
 }
 
 /// Writes the files into a folder.

@@ -330,9 +330,12 @@ impl<'t> Tutor<'t> {
     pub(super) fn take_typed_ahead(&mut self) {
         let is_wanted = self.is_interactive() && self.session.is_none() && self.typed_early.is_none();
         let Some(console) = self.console.as_mut().filter(|_| is_wanted) else { return };
-        match console.ahead.take() {
-            TypedAhead::Line(line) => self.typed_early = Some(line),
-            TypedAhead::Beginning(begun) => self.lines.begin_with(begun),
+        let typed = console.ahead.take();
+        // Nobody answers what was not asked yet.
+        let is_question = matches!(self.stop().kind, Kind::Question(_)) && !self.is_passed();
+        match typed {
+            TypedAhead::Line(line) if !is_question => self.typed_early = Some(line),
+            TypedAhead::Line(begun) | TypedAhead::Beginning(begun) => self.lines.begin_with(begun),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Paths of a learner's, chosen, compared and shown.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::learning::{Error, quoted};
@@ -19,14 +20,25 @@ pub(super) fn chosen(
         (Some(wished), Some(begun)) => !is_same(wished, begun),
         (Some(_) | None, begun) => begun.is_none(),
     };
-    if let Some(wished) = wished.as_ref().filter(|_| is_new)
-        && std::fs::read_dir(wished).is_ok_and(|mut entries| entries.next().is_some())
-    {
-        return Err(Error::NotEmpty(wished.clone()));
+    if let Some(wished) = wished.as_ref().filter(|_| is_new) {
+        is_free(wished)?;
     }
     match wished.map(absolute).or(begun) {
         Some(work) => Ok((work, is_new)),
         None => Ok((absolute(usual()?), is_new)),
+    }
+}
+
+/// A folder of the learner's own choice is a new one, or an empty one.
+fn is_free(folder: &Path) -> Result<(), Error> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => Err(Error::NotEmpty(folder.to_owned())),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Error::NoFolder(folder.to_owned())),
+        Err(source) => Err(Error::Io { operation: "list", path: folder.to_owned(), source }),
     }
 }
 

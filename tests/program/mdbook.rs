@@ -44,7 +44,7 @@ fn chapters_are_converted_at_every_depth_and_nothing_else() {
     let text = inner.as_str().unwrap().to_owned();
     assert!(text.contains("<details class=\"answer is-right\" name=\"lessons-a-md-0\">"), "{text}");
     assert!(text.contains("<b>Right.</b> One each.\n"), "{text}");
-    assert!(text.contains("<b>Not so.</b>"), "{text}");
+    assert!(text.contains("<b>Not quite.</b>"), "{text}");
     *inner = QUESTION.into();
     assert_eq!(found, given[1]);
 }

@@ -443,3 +443,15 @@ $ exit 3
 ";
     assert_eq!(check_with("verify --timeout 20 page.md", page), "page.md: 3 commands, all as shown\n");
 }
+
+#[test]
+fn a_page_gets_no_output_that_it_has_no_room_for() {
+    let place = Place::new("");
+    let long = "```console\n$ head -c 3000000 /dev/zero | tr '\\0' x\n…\n```\n";
+    place.write("cut.md", "```console\n$ head -c 5000000 /dev/zero | tr '\\0' x\nold\n```\n");
+    place.write("large.md", &(long.to_owned() + "\n" + long).replace("…\n", "old\n"));
+    let said = place.run("verify --update cut.md large.md");
+    let lines: Vec<String> = said.lines().map(|line| line.chars().take(120).collect()).collect();
+    let texts = ["cut.md", "large.md"].map(|name| std::fs::read_to_string(place.path(name)).unwrap());
+    insta::assert_snapshot!(filter(&lines.join("\n")) + "\n" + &texts.concat());
+}

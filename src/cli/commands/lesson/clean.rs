@@ -53,7 +53,7 @@ impl Clean {
         }
         let chosen = self.chosen(&kept)?;
         if chosen.is_empty() {
-            return ui.lines("Nothing is kept of any lesson.\n");
+            return ui.lines("Nothing is kept.\n");
         }
         // None is removed where somebody is at one of them.
         let locks = chosen.iter().map(|kept| kept.lock()).collect::<Result<Vec<LessonLock>, _>>()?;
@@ -63,10 +63,10 @@ impl Clean {
         interrupts::catch(world.interrupt());
         let mut freed = 0;
         for (kept, lock) in chosen.iter().zip(&locks) {
-            freed += self.remove(kept, lock, ui)?;
             if world.interrupt().is_requested() {
-                break;
+                return Err(Failure::default());
             }
+            freed += self.remove(kept, lock, ui)?;
         }
         match chosen.len() {
             1 => Ok(()),
@@ -119,7 +119,7 @@ impl Clean {
 /// What is kept, and how it goes.
 fn list(kept: &[Kept], records: &Records, ui: &Ui) -> Result<(), Failure> {
     if kept.is_empty() {
-        return ui.lines("Nothing is kept of any lesson.\n");
+        return ui.lines("Nothing is kept.\n");
     }
     let mut total = (0, 0);
     let mut rows: Vec<Vec<String>> = Vec::new();

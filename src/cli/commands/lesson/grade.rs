@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::packs::check_own;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
@@ -56,6 +57,7 @@ impl Grade {
         let limits = preferences()?.limits;
         let lesson = self.lesson.clone().unwrap_or_else(|| LESSON.into());
         let path = if lesson.is_dir() { lesson.join(LESSON) } else { lesson };
+        check_own(&path)?;
         let source = lesson::read_text(&path, &limits)?;
         let page = Page::parse(&source.name, &source.text)?;
         let home = match home {

@@ -59,14 +59,13 @@ pub(super) struct Places {
 impl Places {
     /// The pages, those of repositories after the user has agreed.
     pub(super) fn pages(&self, home: Option<&Path>, ui: &Ui) -> Result<Vec<PathBuf>, Failure> {
-        let mut places = Vec::new();
         if self.places.is_empty() {
-            check_own(Path::new("."))?;
+            return own_pages(Path::new("."));
         }
+        let mut pages = Vec::new();
         for place in &self.places {
             if !is_address(place) {
-                check_own(place)?;
-                places.push(place.clone());
+                pages.extend(own_pages(place)?);
                 continue;
             }
             let world = open_world(home)?;
@@ -75,9 +74,11 @@ impl Places {
             let pack = options.find(&world, ui)?;
             // Until the program ends.
             std::mem::forget(options.agree(world.home().root(), pack.as_ref(), ui)?);
-            places.extend(pack.map(|pack| pack.folder));
+            if let Some(pack) = pack {
+                pages.extend(reading::pages(&pack.folder)?);
+            }
         }
-        reading::pages(&places)
+        Ok(pages)
     }
 }
 
@@ -94,8 +95,15 @@ fn is_address(text: &Path) -> bool {
     text.to_str().is_some_and(|text| git::is_repository(text) || text.contains("://")) && !text.exists()
 }
 
+/// The pages of a place on this machine. The place may be around what a home keeps, so each page is looked at.
+fn own_pages(place: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let pages = reading::pages(place)?;
+    pages.iter().try_for_each(|page| check_own(page))?;
+    Ok(pages)
+}
+
 /// Refuses what a home keeps of a repository's pack: under that path nobody was asked whether its commands may run.
-fn check_own(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_own(path: &Path) -> Result<(), Failure> {
     if !Packs::are_around(path) {
         return Ok(());
     }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::packs::check_own;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
 use crate::debugger::replace;
 use crate::diagnostic::Diagnostic;
-use crate::lesson::{self, Mistake, OnPages, Page, Purpose, Replay, read_text};
+use crate::lesson::{self, Mistake, OnPages, PAGE, Page, Purpose, Replay, read_text};
 use crate::limits::Limits;
 use crate::view::drift;
 
@@ -94,6 +95,10 @@ fn rewrite(path: &Path, page: &Page, replay: &Replay, limits: &Limits) -> Result
     if *updated == page.text {
         return Ok(());
     }
+    if u64::try_from(updated.len()).is_ok_and(|length| length > limits.most(&PAGE)) {
+        let message = format!("with what its commands print, `{}` is too large: it is left unchanged", page.name);
+        return Err(Diagnostic::error(message).hint("show a part of an output: `… | head`").into());
+    }
     // Commands take their time, and somebody may write meanwhile.
     if read_text(path, limits)?.text != page.text {
         let message = format!("`{}` has changed while its commands ran: it is left as it is", page.name);
@@ -104,6 +109,7 @@ fn rewrite(path: &Path, page: &Page, replay: &Replay, limits: &Limits) -> Result
 
 /// Reads a page.
 fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
+    check_own(path)?;
     let source = read_text(path, limits)?;
     Ok(Page::parse(&source.name, &source.text)?)
 }
