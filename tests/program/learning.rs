@@ -194,10 +194,13 @@ fn what_is_typed_while_a_command_runs_comes_next() {
     let place = Place::new("");
     let mut screen = sit_down(&place, (80, 40), "2");
     screen.wait_for("02-containers $ ");
-    screen.type_keys("echo $((40 + 1)); sleep 2\r");
+    screen.type_keys("echo $((40 + 1)); until test -e go; do sleep 0.1; done\r");
     screen.wait_for("41");
     // Enter alone is not kept: it would do what was not seen yet.
     screen.type_keys("\r\recho $((40 + 2))\r\recho $((40 ");
+    // Once all of it has come to the terminal.
+    std::thread::sleep(Duration::from_secs(1));
+    std::fs::write(place.path("../home/layerlab-lessons/02-containers/go"), "").unwrap();
     screen.wait_for("42");
     screen.type_keys("+ 3))\r");
     screen.wait_for("43");
