@@ -161,7 +161,8 @@ fn what_was_done_is_not_done_again_by_enter() {
 /// The folder of the one pack that there is, with its lesson.
 fn place_of_pack(place: &Place) -> String {
     let mut folders = std::fs::read_dir(place.home().join("learning")).unwrap().flatten();
-    let pack = folders.find(|folder| folder.file_name().to_string_lossy().starts_with("pack-")).unwrap();
+    let is_pack = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("pack-");
+    let pack = folders.find(|entry| is_pack(entry) && entry.path().is_dir()).unwrap();
     format!("{}/01-own", pack.file_name().to_string_lossy())
 }
 
