@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long processes may take to end after SIGTERM, or by themselves.
+/// How long processes may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long those may take that end by themselves, such as the monitor of a container that was removed: a busy machine makes no lesson wrong.
+const LONGEST_END: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// What the processes of a shell have in common: the place of its number in proc_pid_stat(5), behind the state.
@@ -25,7 +27,7 @@ pub(super) fn left(home: &Path, shell: Option<(u32, Kin)>) -> Vec<String> {
     let begun = Instant::now();
     loop {
         let mut names: Vec<String> = numbers().filter_map(|number| name_of_left(number, home, shell)).collect();
-        if names.is_empty() || begun.elapsed() > PATIENCE {
+        if names.is_empty() || begun.elapsed() > LONGEST_END {
             names.sort();
             return names;
         }
