@@ -15,9 +15,9 @@ use std::process::{Child, Command, Stdio};
 const SCRIPT: &str = r#"
 trap '' INT HUP TERM QUIT
 read -r word && exit
-ids=$("$1" --home "$2" ps -a -q --no-trunc) && [ -n "$ids" ] && "$1" --home "$2" rm -f -v $ids
-# One that is made meanwhile is found the next time.
+# What is made meanwhile is found the next time.
 for round in 1 2 3 4 5; do
+    ids=$("$1" --home "$2" ps -a -q --no-trunc) && [ -n "$ids" ] && "$1" --home "$2" rm -f -v $ids
     for process in /proc/[0-9]*; do
         grep -qzxF "LAYERLAB_HOME=$2" "$process/environ" && kill -9 "${process#/proc/}"
     done
