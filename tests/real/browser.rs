@@ -129,11 +129,25 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     pub fn waits_for(&mut self, expression: &str) {
-        let end = Instant::now() + Duration::from_secs(120);
-        while self.value(&format!("Boolean({expression})")) != true {
+        self.tries_until(&format!("Boolean({expression})"), |_| ());
+    }
+
+    /// Does something, again every few seconds, until an expression in the page has a value that is neither empty nor false. Gives the value.
+    pub fn tries_until(&mut self, expression: &str, mut does: impl FnMut(&mut Browser)) -> Value {
+        let end = Instant::now() + Duration::from_secs(240);
+        let mut next = Instant::now();
+        loop {
+            let value = self.value(expression);
+            if !(value.is_null() || value == false || value == "") {
+                return value;
+            }
             if Instant::now() > end {
                 self.takes_a_picture(&std::env::temp_dir().join("layerlab-browser.png"));
-                panic!("never true: {expression}; {}", self.value("document.body.innerText"));
+                panic!("never so: {expression}; {}", self.value("document.body.innerText"));
+            }
+            if Instant::now() >= next {
+                does(self);
+                next = Instant::now() + Duration::from_secs(5);
             }
             std::thread::sleep(Duration::from_millis(200));
         }
@@ -141,11 +155,6 @@ impl Browser {
 
     pub fn goes_to(&mut self, url: &str) {
         self.asks("Page.navigate", &json!({"url": url}));
-    }
-
-    /// Writes where the cursor is.
-    pub fn types(&mut self, text: &str) {
-        self.asks("Input.insertText", &json!({"text": text}));
     }
 
     /// Enter, with Shift held down.
