@@ -232,7 +232,7 @@ fn no_process_outlives_us() {
             attack.nothing_is_left();
             let begun = Instant::now();
             while everybody.values().any(|process| kill(*process, None).is_ok()) {
-                assert!(begun.elapsed() < Duration::from_secs(10), "as {:?}, after {order:?}", attack.role);
+                assert!(begun.elapsed() < Duration::from_secs(60), "as {:?}, after {order:?}", attack.role);
                 std::thread::sleep(Duration::from_millis(5));
             }
         }

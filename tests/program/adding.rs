@@ -363,7 +363,9 @@ fn downloads_go_with_the_cache() {
 
 #[test]
 fn a_download_ends_at_once_when_it_is_to() {
-    let server = Fake::start(|_| {
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let server = Fake::start(move |_| {
+        asked.send(()).unwrap();
         std::thread::sleep(Duration::from_secs(600));
         Vec::new()
     });
@@ -376,11 +378,11 @@ fn a_download_ends_at_once_when_it_is_to() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(1500));
+    is_asked.recv().unwrap();
     let begun = Instant::now();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
     let status = child.wait().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(30), "it waits for the server");
+    assert!(begun.elapsed() < Duration::from_secs(60), "it waits for the server");
     assert_eq!(status.code(), Some(130));
     place.assert_whole();
 }

@@ -227,7 +227,7 @@ impl Place {
             if is_so(&left) {
                 return;
             }
-            assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{left:?}");
+            assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{left:?}");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }

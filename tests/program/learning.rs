@@ -169,8 +169,8 @@ fn a_command_has_the_terminal_and_ctrl_c_ends_it_alone() {
     let place = Place::new("");
     let mut screen = sit_down(&place, (80, 40), "2");
     screen.wait_for("02-containers $ ");
-    screen.type_keys("sleep 1000\r");
-    std::thread::sleep(Duration::from_millis(500));
+    screen.type_keys("echo $((40 + 1)); sleep 1000\r");
+    screen.wait_for("41");
     screen.type_keys("\x03");
     screen.wait_for("exit code 130");
     screen.wait_for("02-containers $ ");
@@ -264,7 +264,7 @@ fn a_folder_with_other_files_is_left_alone() {
 #[test]
 fn the_registry_of_a_lesson_outlives_ctrl_c_and_ends_with_the_lesson() {
     let place = Place::new(
-        "//- pack/01-slow/lesson.md\n# Slow\n\n````exercise\nMake it.\n\n```check\n$ sleep 25; cat made\nyes\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > made\n```\n````\n//- pack/01-slow/hub/library/alpine/Dockerfile\nFROM scratch\nLABEL a=b\n",
+        "//- pack/01-slow/lesson.md\n# Slow\n\n````exercise\nMake it.\n\n```check\n$ touch begun; sleep 25; cat made\nyes\n```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ echo yes > made\n```\n````\n//- pack/01-slow/hub/library/alpine/Dockerfile\nFROM scratch\nLABEL a=b\n",
     );
     let home = place.home().display().to_string();
     let user = place.folder().join("home").display().to_string();
@@ -275,7 +275,10 @@ fn the_registry_of_a_lesson_outlives_ctrl_c_and_ends_with_the_lesson() {
         || Command::new("pgrep").args(["-f", &format!("{home}.* serve --writable")]).status().unwrap().success();
     screen.wait_for("01-slow $ ");
     screen.type_keys("check\r");
-    std::thread::sleep(Duration::from_millis(500));
+    let begun = place.path("../home/layerlab-lessons/pack/01-slow/begun");
+    while !begun.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     screen.type_keys("\x03");
     screen.wait_for("stopped");
     assert!(served());

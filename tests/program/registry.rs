@@ -194,7 +194,7 @@ fn serve(folder: &Path, port: u16) -> Option<Child> {
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(child.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(folder.join("log")).unwrap());
-        assert!(begun.elapsed() < Duration::from_secs(30), "docker-registry does not listen");
+        assert!(begun.elapsed() < Duration::from_secs(60), "docker-registry does not listen");
         std::thread::sleep(Duration::from_millis(20));
     }
     Some(child)

@@ -10,7 +10,7 @@ use super::pty::Pty;
 use super::terminal::Screen;
 
 /// How long something may take to appear.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const WIDTHS: [u16; 3] = [60, 80, 130];
 const ROWS: u16 = 24;
 

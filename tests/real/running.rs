@@ -35,7 +35,7 @@ impl Drop for Removed<'_> {
 
 /// The page at an address, as soon as there is a server.
 pub fn page(place: &Place, address: &str, path: &str) -> String {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(120);
     loop {
         let asked = bases::done(Command::new("curl").args(["-sS", &format!("http://{address}{path}")]));
         match asked {
