@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::sockopt::SendTimeout;
+use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr,
-    accept4, bind, connect, listen, recv, recvmsg, sendmsg, setsockopt, shutdown, socket, socketpair,
+    accept4, bind, connect, getsockopt, listen, recv, recvmsg, sendmsg, setsockopt, shutdown, socket, socketpair,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use serde::Serialize;
@@ -71,6 +71,14 @@ impl Link {
         let socket = new_socket()?;
         connect(socket.as_raw_fd(), &address(folder, name)?)?;
         Ok(Link(socket))
+    }
+
+    /// The user whose process listens at the other end of [`Link::connect`].
+    ///
+    /// # Errors
+    /// As getsockopt(2).
+    pub(crate) fn user(&self) -> Result<u32, Errno> {
+        getsockopt(&self.0, PeerCredentials).map(|credentials| credentials.uid())
     }
 
     /// Another descriptor of the same end.

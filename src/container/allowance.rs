@@ -117,6 +117,12 @@ impl ResourceLimit {
         asked.iter().cloned().chain(others).collect()
     }
 
+    /// Whether it lets a process have more than we may ourselves. One that the kernel does not know is above everything.
+    pub(crate) fn is_above_ours(&self) -> bool {
+        let ours = self.limit().and_then(|limit| getrlimit(limit.resource).ok());
+        ours.is_none_or(|(_, hard)| self.soft > hard || self.hard > hard)
+    }
+
     /// As the kernel takes it; `None` for a name that there is not.
     pub(super) fn limit(&self) -> Option<Limit> {
         let (_, name, resource) = Self::all().find(|(name, ..)| *name == self.name)?;

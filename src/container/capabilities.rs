@@ -159,6 +159,11 @@ impl Capabilities {
         number(name).is_some_and(|bit| self.0 & (1 << bit) != 0)
     }
 
+    /// Those that another set has not.
+    pub(crate) fn beyond(self, other: Capabilities) -> Capabilities {
+        Capabilities(self.0 & !other.0)
+    }
+
     fn includes(self, bit: u8) -> bool {
         self.0.checked_shr(bit.into()).is_some_and(|rest| rest & 1 == 1)
     }

@@ -4,8 +4,10 @@
 //! but the files in a copy of the folder and the home that is asked:
 //!
 //! - no folder of the student's is in PATH, and no variable of whoever grades reaches a check, but Layerlab's own;
-//! - how a command ended is heard where no output can say it (`shell.rs`); output and time are bounded, and what a check has started ends with it;
-//! - a container of the student's gets nothing of the machine but the student's folder (`runtime/lent.rs`);
+//! - how a command ended is heard where no output can say it (`shell.rs`); output and time are bounded, and what a check has started ends with it, also where
+//!   we are killed (`guard.rs`);
+//! - a container of the student's gets what every container has, and of the machine the student's folder (`runtime/lent.rs`); in the home no link
+//!   leads elsewhere (`store/linked.rs`);
 //! - a check that names a variable which is not set fails: what the page sets is not set here.
 //!
 //! Not protected against: a check that itself runs a file of the student's outside a container gives that file the rights of whoever grades; and
@@ -14,7 +16,6 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -24,21 +25,26 @@ use std::time::Duration;
 use super::checking::{Mismatch, first_mismatch};
 use super::digests::DigestMap;
 use super::finding::Subject;
+use super::guard::{Charge, Guard};
 use super::handed_in;
+use super::hub::{Until, finished};
 use super::page::{Mistake, Page};
+use super::processes::{self, Mark};
 use super::shell::{CommandResult, Shell, Typing};
 use super::task::Task;
 use crate::diagnostic::Explained;
 use crate::errno;
 use crate::limits::Limits;
 use crate::progress::Interrupt;
-use crate::runtime::lent::GRADED;
+use crate::runtime;
+use crate::runtime::lent::{self, GRADED};
+use crate::store::{self, Home};
 
-/// Where a home has its containers, each in a folder that is called by its id, and what makes such a folder one.
-const CONTAINERS: &str = "containers";
-const RECORD: &str = "container.json";
-/// What says which of them are the student's.
-const STUDENTS: &str = "students";
+/// What says to the program which containers are the student's, and to whoever tidies up.
+const GRADED_FILE: &str = "graded";
+const THEIRS: &str = "theirs";
+/// How long the containers of a check may take to be removed: a program is asked first, and a busy machine takes its time.
+const REMOVAL: Duration = Duration::from_secs(120);
 
 /// What is graded, and how.
 #[derive(Debug)]
@@ -47,7 +53,7 @@ pub(crate) struct Grader<'g> {
     /// The student's folder.
     pub(crate) work: &'g Path,
     /// The student's images and containers.
-    pub(crate) home: &'g Path,
+    pub(crate) home: &'g Home,
     /// How long a command may take.
     pub(crate) patience: Duration,
     pub(crate) limits: &'g Limits,
@@ -83,6 +89,13 @@ pub(crate) enum Error {
     Page(#[from] Mistake),
     #[error("{what} `{}`: {}", path.display(), errno::describe(source))]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Runtime(#[from] runtime::Error),
+    /// What lies there may be anybody's.
+    #[error("`{}` of the home is a symbolic link", .0.display())]
+    Linked(PathBuf),
     /// A check has made containers that can't be removed.
     #[error("a check has left containers in `{}`: {said}", home.display())]
     Left { home: PathBuf, said: String },
@@ -100,6 +113,11 @@ impl Explained for Error {
         match self {
             Error::Page(mistake) => mistake.hint(),
             Error::Io { source, .. } => errno::hint(source),
+            Error::Store(error) => error.hint(),
+            Error::Runtime(error) => error.hint(),
+            Error::Linked(_) => {
+                Some("no home has one by itself: put the folder there, or take a copy without links".to_owned())
+            }
             Error::Left { .. } => {
                 Some("remove them with `layerlab --home HOME rm -f NAME`, and grade again".to_owned())
             }
@@ -127,14 +145,9 @@ impl Grader<'_> {
     /// Runs the checks.
     ///
     /// # Errors
-    /// A page with a task that is not whole; a folder or a home that is not there.
+    /// A page with a task that is not whole; a folder that is not there; a home with links in it.
     pub(crate) fn grade(&self) -> Result<Grade, Error> {
-        let parent = std::env::temp_dir();
-        let folder = tempfile::Builder::new().prefix("layerlab-grade-").tempdir_in(&parent);
-        let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
-        let home = self.home.canonicalize().map_err(Error::io("can't find the home", self.home))?;
-        let room = CheckRoom { folder: folder.path(), home, work: self.work, grader: self };
-        room.furnish().map_err(Error::io("can't make a place in", folder.path()))?;
+        let room = CheckRoom::new(self)?;
         let left_out = handed_in::copy(self.work, &room.path("work"), self.limits);
         let left_out = left_out.map_err(Error::io("can't copy", self.work))?;
         let mut tasks = Vec::new();
@@ -166,30 +179,43 @@ fn points(page: &Page, number: usize, subject: Subject) -> Result<u32, Mistake> 
 }
 
 /// Where checks are run.
+///
+/// With the value all ends that checks have started, and what they have made is removed; where we are killed, somebody else sees to it.
 struct CheckRoom<'g> {
-    folder: &'g Path,
-    home: PathBuf,
-    work: &'g Path,
     grader: &'g Grader<'g>,
+    folder: tempfile::TempDir,
+    /// The containers that were there before: the student's.
+    theirs: BTreeSet<String>,
+    _guard: Guard,
 }
 
-impl CheckRoom<'_> {
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+impl<'g> CheckRoom<'g> {
+    fn new(grader: &'g Grader<'g>) -> Result<CheckRoom<'g>, Error> {
+        let home = grader.home;
+        if let Some(place) = store::linked_place(home)? {
+            return Err(Error::Linked(place));
+        }
+        let parent = std::env::temp_dir();
+        let folder = tempfile::Builder::new().prefix("layerlab-grade-").tempdir_in(&parent);
+        let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
+        let work = grader.work.canonicalize().map_err(Error::io("can't find", grader.work))?;
+        let theirs = runtime::all_ids(home)?;
+        furnish(folder.path(), &work, &theirs).map_err(Error::io("can't make a place in", folder.path()))?;
+        let (mark, list) = (mark(folder.path()), folder.path().join(THEIRS));
+        let charge = Charge { home: home.root(), theirs: Some(&list), mark };
+        let guard = Guard::over(&charge, folder.path()).map_err(Error::io("can't watch over", folder.path()))?;
+        Ok(CheckRoom { grader, folder, theirs, _guard: guard })
     }
 
-    fn furnish(&self) -> io::Result<()> {
-        for name in ["work", "control", "bin", "me", "tmp"] {
-            std::fs::create_dir(self.path(name))?;
-        }
-        let program = std::env::current_exe()?;
-        ["layerlab", "docker"].iter().try_for_each(|name| symlink(&program, self.path("bin").join(name)))
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// All that a check finds in its environment.
     fn variables(&self) -> Vec<(OsString, OsString)> {
         let own = std::env::var_os("PATH").unwrap_or_default();
-        let outside = [self.work.canonicalize().unwrap_or_default(), self.home.clone()];
+        let home = self.grader.home.root();
+        let outside = [self.grader.work, home].map(|place| place.canonicalize().unwrap_or_default());
         let outside: Vec<PathBuf> = outside.into_iter().filter(|place| place.parent().is_some()).collect();
         let folders = [self.path("bin")].into_iter().chain(handed_in::safe_path(&own, &outside));
         let path = std::env::join_paths(folders).unwrap_or_else(|_| self.path("bin").into());
@@ -199,9 +225,9 @@ impl CheckRoom<'_> {
             ("PATH", path),
             ("HOME", self.path("me").into()),
             ("TMPDIR", self.path("tmp").into()),
-            ("LAYERLAB_HOME", self.home.clone().into()),
+            ("LAYERLAB_HOME", home.into()),
             ("LAYERLAB_PULL", "never".into()),
-            (GRADED, self.path(STUDENTS).into()),
+            (GRADED, self.path(GRADED_FILE).into()),
             ("DOCKER_CONFIG", self.path("me").into()),
             ("REGISTRY_AUTH_FILE", self.path("me/auth.json").into()),
             ("LC_ALL", "C.UTF-8".into()),
@@ -222,63 +248,69 @@ impl CheckRoom<'_> {
         shell.run(command, &Typing::nothing(self.grader.patience, self.grader.interrupt))
     }
 
-    /// The first check of a task that does not pass. What the checks have started is ended, and what they have made is removed, however they end.
+    /// The first check of a task that does not pass. What the checks have started in their shell is ended, and the containers that they have made are
+    /// removed, however they end.
     fn mismatch(&self, task: &Task) -> Result<Option<Mismatch>, Error> {
-        let before = self.containers()?;
-        self.name_the_students(&before)?;
-        let mut shell = self.shell().map_err(Error::io("can't start a shell in", self.folder))?;
+        let folder = self.folder.path();
+        let mut shell = self.shell().map_err(Error::io("can't start a shell in", folder))?;
         // The page's own digests: a student's machine has others, which only the learner's walk knows.
         let digests = DigestMap::default();
         let mismatch =
             first_mismatch(&task.checks, &digests, |check| self.run(&mut shell, &format!("set -u\n{check}")));
         drop(shell);
         // Also after Ctrl-C: what is left would be in the way of the next grading, and nobody could say that it is not the student's.
-        self.remove(self.containers()?.difference(&before))?;
-        mismatch.map_err(Error::io("can't check in", self.folder))
+        self.remove_made()?;
+        mismatch.map_err(Error::io("can't check in", folder))
     }
 
-    /// Says which containers are the student's, and get nothing of the machine but the student's folder.
-    fn name_the_students(&self, ids: &BTreeSet<String>) -> Result<(), Error> {
-        let work = self.work.canonicalize().map_err(Error::io("can't find", self.work))?;
-        let path = self.path(STUDENTS);
-        let lines = ids.iter().flat_map(|id| [b"\n", id.as_bytes()].concat());
-        let text: Vec<u8> = work.as_os_str().as_bytes().iter().copied().chain(lines).collect();
-        std::fs::write(&path, text).map_err(Error::io("can't write", &path))
-    }
-
-    /// The ids of all containers of the home, as its folder says. A command could fail, or be too slow, and then the student's own would look as if
-    /// the checks had made them.
-    fn containers(&self) -> Result<BTreeSet<String>, Error> {
-        let folder = self.home.join(CONTAINERS);
-        let failed = |source| Error::io("can't list", &folder)(source);
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            entries => entries.map_err(failed)?,
-        };
-        let mut ids = BTreeSet::new();
-        for entry in entries {
-            ids.extend(entry.map_err(failed)?.file_name().into_string());
-        }
-        Ok(ids)
-    }
-
-    /// Removes containers with their volumes.
-    fn remove<'i>(&self, ids: impl Iterator<Item = &'i String>) -> Result<(), Error> {
-        // What a build was killed in is no container, and goes by itself.
-        let is_container = |id: &&String| self.home.join(CONTAINERS).join(id).join(RECORD).exists();
-        let ids: Vec<&String> = ids.filter(is_container).collect();
+    /// Removes the containers that checks have made, with their volumes. Which they are is read from the disk: a command that lists them could fail, or
+    /// be too slow, and then the student's own would look as if the checks had made them.
+    fn remove_made(&self) -> Result<(), Error> {
+        let home = self.grader.home;
+        let made = || Ok::<_, Error>(&runtime::all_ids(home)? - &self.theirs);
+        let ids = made()?;
         if ids.is_empty() {
             return Ok(());
         }
-        let mut command = Command::new(self.path("bin/layerlab"));
+        let program = self.path("bin/layerlab");
+        let mut command = Command::new(&program);
         command.args(["rm", "-f", "-v"]).args(&ids).env_clear().envs(self.variables());
         // Ctrl-C is for the check.
-        let output = command.stdin(Stdio::null()).process_group(0).output();
-        let output = output.map_err(Error::io("can't run", &self.path("bin/layerlab")))?;
-        if ids.iter().any(|id| self.home.join(CONTAINERS).join(id).join(RECORD).exists()) {
-            let said = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
-            return Err(Error::Left { home: self.home.clone(), said });
+        command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+        let until = Until { interrupt: None, patience: REMOVAL };
+        let ended = finished(&mut command, Some(&until));
+        if made()?.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let said = match ended {
+            Ok(Ok(())) => String::new(),
+            Ok(Err(said)) => said.trim_end().to_owned(),
+            Err(error) => errno::describe(&error),
+        };
+        Err(Error::Left { home: home.root().to_owned(), said })
     }
+}
+
+impl Drop for CheckRoom<'_> {
+    fn drop(&mut self) {
+        processes::end(&mark(self.folder.path()));
+        // What a process in the background has made since. The grade stands, and the next grading tells of what can't be removed.
+        let _ = self.remove_made();
+    }
+}
+
+/// What all that a check starts has in its environment.
+fn mark(folder: &Path) -> Mark {
+    Mark::new(GRADED, &folder.join(GRADED_FILE))
+}
+
+/// Makes what checks need, and says which containers are the student's, and get nothing of the machine but the student's folder.
+fn furnish(folder: &Path, work: &Path, theirs: &BTreeSet<String>) -> io::Result<()> {
+    for name in ["work", "control", "bin", "me", "tmp"] {
+        std::fs::create_dir(folder.join(name))?;
+    }
+    std::fs::write(folder.join(GRADED_FILE), lent::told(work, theirs))?;
+    std::fs::write(folder.join(THEIRS), theirs.iter().flat_map(|id| [id, "\n"]).collect::<String>())?;
+    let program = std::env::current_exe()?;
+    ["layerlab", "docker"].iter().try_for_each(|name| symlink(&program, folder.join("bin").join(name)))
 }

@@ -31,10 +31,10 @@ const DEEPEST: usize = 4;
 /// Ends the registry when nobody holds the other end of its standard input any more, however that came about.
 const GUARD: &str = r#""$0" "$@" & cat > /dev/null; kill "$!"; wait "$!""#;
 
-/// How long each image may take to be built, and the wish to stop.
+/// How long a program may take, and the wish to stop, where that is heeded.
 #[derive(Clone, Debug)]
 pub(super) struct Until {
-    pub(super) interrupt: Interrupt,
+    pub(super) interrupt: Option<Interrupt>,
     pub(super) patience: Duration,
 }
 
@@ -108,7 +108,7 @@ impl Drop for Hub {
 }
 
 /// Waits for a program to end; gives what it has said where it failed.
-fn finished(command: &mut Command, until: Option<&Until>) -> io::Result<Result<(), String>> {
+pub(super) fn finished(command: &mut Command, until: Option<&Until>) -> io::Result<Result<(), String>> {
     let mut child = command.stderr(Stdio::piped()).spawn()?;
     let errors = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let (sender, said) = channel();
@@ -126,8 +126,8 @@ fn finished(command: &mut Command, until: Option<&Until>) -> io::Result<Result<(
         }
         let stopped = until.and_then(|until| {
             let is_late = begun.elapsed() >= until.patience;
-            let late = || io::Error::other(format!("this took longer than {} s to be built", until.patience.as_secs()));
-            match until.interrupt.is_requested() {
+            let late = || io::Error::other(format!("this took longer than {} s", until.patience.as_secs()));
+            match until.interrupt.as_ref().is_some_and(Interrupt::is_requested) {
                 true => Some(io::Error::from(io::ErrorKind::Interrupted)),
                 false => is_late.then(late),
             }

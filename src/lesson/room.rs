@@ -24,7 +24,7 @@ use super::copying::{Copier, LinksTo};
 use super::guard::Guard;
 use super::hub::{Hub, Until};
 use super::leaving::Leftovers;
-use super::processes::{self, Kin};
+use super::processes::{self, Kin, Mark};
 use super::shell::{CommandResult, Shell, Typing};
 pub(crate) use super::unready::Error;
 use crate::progress::Interrupt;
@@ -84,7 +84,7 @@ impl Room {
         let folder = tempfile::Builder::new().prefix("layerlab-page-").tempdir_in(&parent);
         let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
         let (root, work) = (folder.path().to_owned(), folder.path().join("work"));
-        let guard = Guard::over(&root.join("home"), &root).map_err(Error::io("can't watch over", &root))?;
+        let guard = Guard::over_page(&root.join("home"), &root).map_err(Error::io("can't watch over", &root))?;
         let passing = Some((guard, folder));
         let (shell, hub, until, editor) = (None, None, None, None);
         let room = Room { root, work, shell, hub, set: Vec::new(), until, editor, passing };
@@ -189,7 +189,7 @@ impl Room {
 
     /// Each image that its registry offers may take so long to be built, unless somebody wishes to stop.
     pub(super) fn bound(&mut self, patience: Duration, interrupt: &Interrupt) {
-        self.until = Some(Until { interrupt: interrupt.clone(), patience });
+        self.until = Some(Until { interrupt: Some(interrupt.clone()), patience });
     }
 
     /// Its commands have one time and one zone, if the user has not said which: what lessons show of times, names and sizes is the same
@@ -320,12 +320,13 @@ impl Room {
     /// removed in any case but where files have owners that are not the user's own.
     pub(crate) fn empty(&self) {
         self.remove_containers();
-        processes::end(&self.path("home"));
+        processes::end(&Mark::of_home(&self.path("home")));
         let _ = self.layerlab(&["system", "prune", "--all", "--volumes", "--force"]);
     }
 
     fn remove_containers(&self) {
-        if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q"]) {
+        // By whole ids: a part of one, or a name, can mean another container by then.
+        if let Ok((ids, true)) = self.layerlab(&["ps", "-a", "-q", "--no-trunc"]) {
             let ids: Vec<&str> = ids.split_whitespace().collect();
             if !ids.is_empty() {
                 let _ = self.layerlab(&[&["rm", "-f", "-v"], ids.as_slice()].concat());

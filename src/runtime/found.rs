@@ -1,12 +1,15 @@
 //! Containers found on disk: all of them, and the one that a text means.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::thread;
 
 use super::folder::Folder;
+use super::id::{DIGITS, is_id};
 use super::stored::{Stored, read};
 use super::{Error, names, record};
+use crate::store::Home;
 use crate::world::World;
 
 /// Fewer containers are read by one thread.
@@ -18,7 +21,7 @@ const FEW: usize = 100;
 /// The folder of containers can't be listed.
 pub(crate) fn list(world: &World) -> Result<(Vec<Stored>, Vec<Error>), Error> {
     let (mut found, mut damaged) = (Vec::new(), Vec::new());
-    for stored in read_all(world, &ids(world)?) {
+    for stored in read_all(world, &ids(world.home())?) {
         match stored {
             // One may be removed meanwhile.
             Ok(stored) => found.extend(stored),
@@ -31,13 +34,22 @@ pub(crate) fn list(world: &World) -> Result<(Vec<Stored>, Vec<Error>), Error> {
     Ok((found, damaged))
 }
 
+/// The ids of all containers, also of those of which nobody can say any more what they are. No record is read.
+///
+/// # Errors
+/// The folder of containers can't be listed.
+pub(crate) fn all_ids(home: &Home) -> Result<BTreeSet<String>, Error> {
+    let is_container = |id: &String| record::is_there(&home.containers_dir().join(id));
+    Ok(ids(home)?.into_iter().filter(is_container).collect())
+}
+
 /// The container that a text means: its id, its name, or the beginning of its id.
 ///
 /// # Errors
 /// There is none, or several begin so.
 pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
     let none = || Error::NoContainer(text.to_owned());
-    if let Some(stored) = is_id(text, 64).then(|| read(world, text)).transpose()?.flatten() {
+    if let Some(stored) = is_id(text, DIGITS).then(|| read(world, text)).transpose()?.flatten() {
         return Ok(stored);
     }
     if let Some(stored) = names::owner(world.home(), text).map(|id| read(world, &id)).transpose()?.flatten() {
@@ -46,7 +58,7 @@ pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
     if !is_id(text, 1) {
         return Err(none());
     }
-    let matching: Vec<String> = ids(world)?.into_iter().filter(|id| id.starts_with(text)).collect();
+    let matching: Vec<String> = ids(world.home())?.into_iter().filter(|id| id.starts_with(text)).collect();
     match matching.as_slice() {
         [] => Err(none()),
         [id] => read(world, id)?.ok_or_else(none),
@@ -60,7 +72,7 @@ pub(crate) fn find(world: &World, text: &str) -> Result<Stored, Error> {
 /// There is none, or several; somebody has it locked; a file can't be removed.
 pub(crate) fn remove_damaged(world: &Arc<World>, text: &str) -> Result<(), Error> {
     let beginning = names::owner(world.home(), text).unwrap_or_else(|| text.to_owned());
-    let mut matching = ids(world)?;
+    let mut matching = ids(world.home())?;
     matching.retain(|id| is_id(&beginning, 1) && id.starts_with(&beginning));
     let [id] = matching.as_slice() else { return Err(Error::NoContainer(text.to_owned())) };
     let mut folder = Folder::claim(world, id)?.ok_or_else(|| Error::Running(id.chars().take(12).collect()))?;
@@ -85,20 +97,14 @@ fn read_all(world: &World, ids: &[String]) -> Vec<Result<Option<Stored>, Error>>
     })
 }
 
-/// The ids of all containers. Folders of RUNs are there as well, and have no record.
-fn ids(world: &World) -> Result<Vec<String>, Error> {
-    let containers = world.home().containers_dir();
+/// The ids of all that have a folder. Those of RUNs are there as well, and are no ids.
+fn ids(home: &Home) -> Result<Vec<String>, Error> {
+    let containers = home.containers_dir();
     let entries = fs::read_dir(&containers).map_err(Error::io("list", &containers))?;
     let mut ids = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::io("list", &containers))?;
-        ids.extend(entry.file_name().into_string().ok().filter(|name| is_id(name, 64)));
+        ids.extend(entry.file_name().into_string().ok().filter(|name| is_id(name, DIGITS)));
     }
     Ok(ids)
-}
-
-/// Whether a text is an id, or so many digits of one at least.
-fn is_id(text: &str, least: usize) -> bool {
-    (least..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }

@@ -9,8 +9,12 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use super::Error;
+use super::id::{DIGITS, is_id};
+use crate::document::{self, Links};
+use crate::limits::Bound;
 use crate::store::write::Temporary;
 use crate::store::{Home, purpose};
 
@@ -133,6 +137,9 @@ const SURNAMES: [&str; 64] = [
     "zuse",
 ];
 
+/// What says whose a name is has the digits of an id.
+const OWNER: Bound = Bound { what: "owner of a name", variable: "", most: DIGITS as u64 };
+
 /// Who renames has it; no container's name begins with a dot.
 pub(super) const LOCK: &str = ".lock";
 
@@ -170,7 +177,7 @@ pub(crate) fn is_made_up(name: &str) -> bool {
 /// Lets go of a name, if this container has it.
 pub(super) fn release(home: &Home, name: &str, id: &str) {
     let path = home.names_dir().join(name);
-    if check(name).is_ok() && fs::read_to_string(&path).is_ok_and(|owner| owner == id) {
+    if check(name).is_ok() && said(&path).is_some_and(|owner| owner == id) {
         purpose::note("remove", &path);
         // What stays is a name whose container is gone.
         let _ = fs::remove_file(path);
@@ -180,7 +187,13 @@ pub(super) fn release(home: &Home, name: &str, id: &str) {
 /// The id of the container with a name.
 pub(super) fn owner(home: &Home, name: &str) -> Option<String> {
     check(name).ok()?;
-    fs::read_to_string(home.names_dir().join(name)).ok()
+    said(&home.names_dir().join(name))
+}
+
+/// The id in a file. Nothing else in one counts, and nothing else is read: an id becomes a path, and a home may be somebody else's.
+fn said(path: &Path) -> Option<String> {
+    let text = document::read(path, OWNER, Links::Refuse).ok()?;
+    String::from_utf8(text).ok().filter(|id| is_id(id, DIGITS))
 }
 
 /// Takes a name; gives the id of the container that has it already.
@@ -198,14 +211,15 @@ fn take(home: &Home, name: &str, id: &str) -> Result<Option<String>, Error> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::io("create", &path)(error)),
         }
-        match fs::read_to_string(&path) {
+        match said(&path) {
             // Where time stands still, ids come again.
-            Ok(owner) if owner == id => return Ok(None),
-            Ok(owner) if !owner.is_empty() && home.containers_dir().join(&owner).exists() => return Ok(Some(owner)),
-            // Its container is gone.
-            Ok(_) => fs::remove_file(&path).map_err(Error::io("remove", &path))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Some(owner) if owner == id => return Ok(None),
+            Some(owner) if home.containers_dir().join(&owner).exists() => return Ok(Some(owner)),
+            // Its container is gone, or the name was let go of just now.
+            Some(_) | None => match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+                Ok(()) | Err(_) => {}
+            },
         }
     }
 }

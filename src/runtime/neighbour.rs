@@ -17,12 +17,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Error;
 use super::found::find;
 use super::network::{self, Connection, Mode, Neighbour};
 use super::record::{Record, Status};
 use super::session::Session;
 use super::stored::{self, Stored, folder_of};
+use super::{Error, lent};
 use crate::container::{self, Hostname, Shared};
 use crate::world::World;
 
@@ -38,7 +38,9 @@ pub(crate) struct Chosen {
 /// # Errors
 /// There is none, or several.
 pub(crate) fn choose(world: &World, text: &str) -> Result<Chosen, Error> {
-    let Record { id, name, network, hostname, allowance, .. } = find(world, text)?.record;
+    let found = find(world, text)?.record;
+    lent::check(&found)?;
+    let Record { id, name, network, hostname, allowance, .. } = found;
     let (files_of, is_machines) = match network {
         // What that one has is another's as well, and it can't get any of its own.
         Mode::Container(other) => (other.files_of, other.is_machines),
@@ -58,6 +60,7 @@ pub(super) fn meet(world: &Arc<World>, record: &Record) -> Result<Option<Connect
     let Some(other) = stored::read(world, &neighbour.id)? else {
         return Err(Error::NoContainer(neighbour.id.clone()));
     };
+    lent::check(&other.record)?;
     let files = folder_of(world, &neighbour.files_of);
     let name = other.record.name.clone();
     if other.record.ownership != record.ownership {
@@ -70,6 +73,7 @@ pub(super) fn meet(world: &Arc<World>, record: &Record) -> Result<Option<Connect
     }
     let network = network_of(world, &other)?;
     if is_machines(&network)? {
+        lent::check_in_machines_network(record)?;
         return Ok(Some(Connection::in_machines(files)));
     }
     let users = match world.identity.in_user_namespace() {

@@ -17,13 +17,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::care::Care;
 use super::events::Subject;
 use super::hosts::HostEntry;
+use super::id::{DIGITS, is_id};
 use super::network::Mode;
 use super::ports::{Bound, Published};
-use super::volume::Volume;
+use super::volume::{Volume, kept};
+use super::{Error, names};
 use crate::container::{Access, Allowance, Hostname, Names, Paths, Process};
 use crate::document::{self, Links};
 use crate::layer::Ownership;
@@ -189,6 +190,24 @@ impl Record {
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject { id: &self.id, name: &self.name, image: &self.image.name, labels: &self.labels }
     }
+
+    /// What in it can't be: whoever can write a home could lead us elsewhere by an id or a name that becomes a path, or pass one container off as
+    /// another.
+    fn flaw(&self, folder: &Path) -> Option<String> {
+        if folder.file_name().is_none_or(|name| name != self.id.as_str()) {
+            return Some("it is the record of another container".to_owned());
+        }
+        if names::check(&self.name).is_err() {
+            return Some("its name is none".to_owned());
+        }
+        if let Mode::Container(neighbour) = &self.network
+            && ![&neighbour.id, &neighbour.files_of].into_iter().all(|id| is_id(id, DIGITS))
+        {
+            return Some("the id of the container whose network it has is none".to_owned());
+        }
+        let volume = self.volumes.iter().filter_map(Volume::name).find(|name| kept::check_name(name).is_err());
+        volume.map(|_| "the name of one of its volumes is none".to_owned())
+    }
 }
 
 /// The record in a container's folder; `None` where there is none.
@@ -196,7 +215,10 @@ pub(super) fn read(home: &Home, folder: &Path) -> Result<Option<Record>, Error> 
     let path = folder.join(RECORD);
     let Some(text) = read_file(home, &path)? else { return Ok(None) };
     let reason = match serde_json::from_slice(&text) {
-        Ok(record @ Record { schema: SCHEMA, .. }) => return Ok(Some(record)),
+        Ok(record @ Record { schema: SCHEMA, .. }) => match record.flaw(folder) {
+            None => return Ok(Some(record)),
+            Some(flaw) => flaw,
+        },
         Ok(Record { schema, .. }) => unknown(schema),
         Err(error) => match serde_json::from_slice(&text) {
             Ok(Versioned { schema }) if schema != SCHEMA => unknown(schema),
@@ -215,6 +237,11 @@ struct Versioned {
 
 fn unknown(schema: u32) -> String {
     format!("schema {schema} is unknown: this version reads only {SCHEMA}")
+}
+
+/// Whether there is one.
+pub(super) fn is_there(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(RECORD)).is_ok()
 }
 
 /// Writes it, whole or not at all, and onto the disk; but no loss of power leaves one that goes when it has ended.

@@ -15,11 +15,11 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::Error;
 use super::folder::Folder;
 use super::monitor::talk::{Ask, Failed, SOCKET, Tell};
 use super::record::{self, Status};
 use super::stored::folder_of;
+use super::{Error, lent};
 use crate::container::{self, Awaited, Caught, DetachKeys, Feed, RawTerminal, standard_streams, window_size};
 use crate::deeds::{self, Group};
 use crate::link::{Heard, Link};
@@ -192,11 +192,14 @@ impl Session {
         self.ask_for(ask, descriptors).map(drop)
     }
 
-    /// The container's first process.
+    /// The container's first process, whose namespaces we are about to enter.
     ///
     /// # Errors
-    /// As [`Session::ask`].
+    /// As [`Session::ask`]; a student is graded, and it is another user who says which process that is.
     pub(super) fn first(&self) -> Result<OwnedFd, Error> {
+        if lent::is_grading() && self.link.user() != Ok(rustix::process::geteuid().as_raw()) {
+            return Err(Error::Refused("it is another user's container: no check enters it".to_owned()));
+        }
         let first = self.ask_for(&Ask::First, &[])?.into_iter().next();
         first.ok_or_else(|| Error::Refused("it has ended meanwhile".to_owned()))
     }

@@ -11,7 +11,7 @@ use crate::oci::{Algorithm, ChainId, DiffId, Digest, Index, Layout, to_json, val
 
 /// Who may enter a folder of a home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doors {
+pub(super) enum Doors {
     /// Whoever may enter the home.
     AsMade,
     /// Its owner alone.
@@ -116,7 +116,7 @@ impl Home {
 
     /// The folders of a home, and who may come in: of those below the root, the ones with files that others could execute are closed as well,
     /// since somebody may open the root again.
-    fn folders(&self) -> [(PathBuf, Doors); 14] {
+    pub(super) fn folders(&self) -> [(PathBuf, Doors); 14] {
         [
             (self.root.join("blobs"), Doors::AsMade),
             (self.blobs(), Doors::AsMade),

@@ -72,7 +72,7 @@ fn proof(lesson: &Lesson, conditions: &Conditions<'_>) -> Result<Proof, Error> {
         patience: Some(conditions.patience),
     })?;
     let home = tutor.workspace().room.path("home");
-    let _guard = Guard::over(&home, folder.path()).map_err(Error::Console)?;
+    let _guard = Guard::over_page(&home, folder.path()).map_err(Error::Console)?;
     let mut rehearsal = Rehearsal { lesson, tutor, tape, findings: Vec::new(), is_stuck: false };
     let gone_through = rehearsal.go_through().and_then(|()| rehearsal.look_back());
     rehearsal.tutor.console = None;

@@ -10,21 +10,21 @@ use crate::harness::{Place, filter};
 use crate::learning::learn;
 
 /// A lesson with one task, whose check has these lines.
-fn lesson(fence: &str, check: &str) -> String {
+pub(crate) fn lesson(fence: &str, check: &str) -> String {
     format!(
         "# A task\n\n## To do\n\n````{fence}\nDo it.\n\n```check\n{check}```\n\n```hint\nh\n```\n\nSolution:\n\n```console\n$ true\n```\n````\n"
     )
 }
 
 /// A place with files and a home.
-fn student(files: &str) -> Place {
+pub(crate) fn student(files: &str) -> Place {
     let place = Place::new(files);
     assert!(place.output("images").status.success());
     place
 }
 
 /// The grade of a student's folder, which is `work/student`.
-fn graded(place: &Place, check: &str) -> String {
+pub(crate) fn graded(place: &Place, check: &str) -> String {
     place.write("lesson.md", &lesson("exercise", check));
     filter(&place.run("lesson grade lesson.md --work student --timeout 120"))
 }
@@ -200,6 +200,7 @@ fn containers_of_students_get_no_files_of_the_grader() {
         "docker exec up cat /d/s",
         "docker run --rm --volumes-from web layerlab/base cat /d/s",
         "docker cp web:/d/s - | tar -xO",
+        "docker cp up:/d/s - | tar -xO",
     ] {
         said += &graded(&place, &format!("$ {command}\nno\n"));
     }

@@ -21,6 +21,7 @@ mod files;
 mod film;
 mod filters;
 mod formats;
+mod graded_homes;
 mod grading;
 mod handover;
 // Other tests use it, too, and other parts of it.

@@ -312,10 +312,22 @@ const MODULES: &[(&str, &[&str])] = &[
             "world",
         ],
     ),
-    // Of a lesson the folder is looked at as well: which of its files an image would get.
+    // Of a lesson the folder is looked at as well: which of its files an image would get; and of a student's home whether it is one.
     (
         "lesson",
-        &["context", "diagnostic", "document", "errno", "limits", "progress", "runtime", "shown", "source", "tree"],
+        &[
+            "context",
+            "diagnostic",
+            "document",
+            "errno",
+            "limits",
+            "progress",
+            "runtime",
+            "shown",
+            "source",
+            "store",
+            "tree",
+        ],
     ),
     // A pack that comes from a repository is a tree of the store, which it writes.
     (

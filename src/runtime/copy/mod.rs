@@ -30,7 +30,7 @@ pub(crate) use self::wish::{Copied, Links, Owners, Side, Wish};
 use super::found::find;
 use super::session::Session;
 use super::stored;
-use super::{Error, prepare::Prepared};
+use super::{Error, lent, prepare::Prepared};
 use crate::container::{self, Io, Root, Running, visit};
 use crate::deeds::{self, Group};
 use crate::layer::Limits;
@@ -165,6 +165,7 @@ struct Setup {
 impl Visited {
     fn of(world: &Arc<World>, name: &str) -> Result<Visited, Error> {
         let found = find(world, name)?;
+        lent::check(&found.record)?;
         if found.is_running()
             && let Some(session) = Session::open(world, &found.record.id)?
         {

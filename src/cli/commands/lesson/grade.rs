@@ -11,10 +11,12 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
+use crate::diagnostic::Diagnostic;
+use crate::errno;
 use crate::learning::LearningRecord;
 use crate::lesson::{self, Grader, LESSON, Page};
 use crate::oci::Digest;
-use crate::store::Home;
+use crate::store::{Home, Preferences};
 use crate::view::grades;
 
 /// Say which tasks of a lesson are done in a student's folder and home.
@@ -54,7 +56,8 @@ enum Required {
 impl Grade {
     pub(in crate::cli) fn run(&self, home: Option<&Path>, ui: &Ui) -> Result<(), Failure> {
         let interrupt = interrupts::caught()?;
-        let limits = preferences()?.limits;
+        let preferences = preferences()?;
+        let limits = preferences.limits.clone();
         let lesson = self.lesson.clone().unwrap_or_else(|| LESSON.into());
         let path = if lesson.is_dir() { lesson.join(LESSON) } else { lesson };
         check_own(&path)?;
@@ -64,12 +67,13 @@ impl Grade {
             Some(home) => home.to_owned(),
             None => Home::default_path(|name| std::env::var_os(name))?,
         };
+        let home = open(&home, preferences)?;
         let work = self.work.as_deref().unwrap_or_else(|| lesson::folder_of(&path));
         let patience = Duration::from_secs(self.timeout);
         let grader = Grader { page: &page, work, home: &home, patience, limits: &limits, interrupt: &interrupt };
         let grade = grader.grade()?;
         // It says nothing of what was reached, so that no grade fails with it.
-        let record = LearningRecord::beside(&home, &page, &limits);
+        let record = LearningRecord::beside(home.root(), &page, &limits);
         if self.json {
             let digest = Digest::of(source.text.as_bytes()).to_string();
             writeln!(ui.plain(), "{:#}", grades::document(&page.name, &digest, &grade, &record))?;
@@ -81,4 +85,13 @@ impl Grade {
             Required::All | Required::Nothing => Ok(()),
         }
     }
+}
+
+/// Opens the home that is graded. Nobody is graded in one that is not there.
+fn open(home: &Path, preferences: Preferences) -> Result<Home, Failure> {
+    let found = home.canonicalize().map_err(|error| {
+        let message = format!("can't find the home `{}`: {}", home.display(), errno::describe(&error));
+        Failure::from(Diagnostic::error(message))
+    })?;
+    Ok(Home::open_with(found, preferences)?)
 }
