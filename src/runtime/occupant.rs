@@ -18,6 +18,7 @@ use super::found::list;
 use super::ports::Published;
 use super::record::Status;
 use super::stored::Stored;
+use crate::container::orphan::begin_of;
 use crate::oci::Protocol;
 use crate::world::World;
 
@@ -75,13 +76,18 @@ pub(super) fn of(wanted: SocketAddr, protocol: Protocol) -> Option<Occupant> {
         .flat_map(|text| numbers(&text, wanted, state))
         .map(|number| format!("socket:[{number}]"))
         .collect();
+    if sockets.is_empty() {
+        return None;
+    }
     let processes = fs::read_dir("/proc").ok()?.flatten();
-    let process = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).find(|process| {
+    let has = |process: &i32| {
         let descriptors = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
         let mut links = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
         links.any(|link| link.to_str().is_some_and(|link| sockets.iter().any(|socket| socket == link)))
-    });
-    let process = process.filter(|_| !sockets.is_empty())?;
+    };
+    // A server's workers have its socket, too: the one that began first is the server.
+    let having = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter(has);
+    let (_, process) = having.filter_map(|process| Some((begin_of(process)?, process))).min()?;
     let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
     Some(Occupant { process, name: name.trim_end().chars().filter(|one| !one.is_control()).collect() })
 }
@@ -119,6 +125,7 @@ fn hexadecimal(address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::fd::OwnedFd;
 
     use super::*;
 
@@ -131,6 +138,12 @@ mod tests {
             let found = of(address, Protocol::Tcp).map(|occupant| occupant.process);
             assert_eq!(found, i32::try_from(std::process::id()).ok());
         }
+        // One that has been given the socket as well is not the one who made it.
+        let given = listener.try_clone().expect("a descriptor");
+        let mut later =
+            std::process::Command::new("sleep").arg("100").stdin(OwnedFd::from(given)).spawn().expect("sleep");
+        assert_eq!(of(address, Protocol::Tcp).map(|occupant| occupant.process), i32::try_from(std::process::id()).ok());
+        later.kill().and_then(|()| later.wait()).expect("it ends");
         assert_eq!(of(SocketAddr::new([127, 0, 0, 2].into(), address.port()), Protocol::Tcp), None, "another address");
     }
 }
