@@ -10,6 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::SourceFile;
 use crate::view::layout::Layout;
 use crate::view::message::message;
+use crate::view::page;
 use crate::view::palette::{ColorChoice, Palette};
 use crate::view::screen::{Screen, Width};
 use crate::view::table::{self, Columns, TooWide};
@@ -107,6 +108,19 @@ impl Ui {
     pub(crate) fn lines(&self, text: &str) -> Result<(), Failure> {
         let columns = Width::of_stdout().of_lines();
         Ok(self.plain().write_all(table::fill(text, columns).as_bytes())?)
+    }
+
+    /// Shows a page of Markdown: laid out for reading at a terminal, in a pipe as it is.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub(crate) fn page(&self, markdown: &str) -> Result<(), Failure> {
+        match Width::of_stdout() {
+            Width::Terminal(columns) => {
+                Ok(self.out().write_all(page::page(markdown, self.palette, columns).as_bytes())?)
+            }
+            Width::Piped(_) | Width::Anywhere => Ok(self.plain().write_all(markdown.as_bytes())?),
+        }
     }
 
     /// Standard error.

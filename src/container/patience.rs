@@ -2,7 +2,8 @@
 //!
 //! The kernel passes a signal to process 1 of a process id namespace only where that has a handler for it: any other process
 //! would be ended by Ctrl-C, this one does not notice. So whoever starts a web server in a container finds Ctrl-C dead. The first
-//! one is passed on as it is. A second later, if nothing came of it, the reason is told, and then Ctrl-C kills. SIGTERM asks for
+//! one is passed on as it is. A second later, if nothing came of it, the reason is told, and then Ctrl-C kills. A program that
+//! handles Ctrl-C may go on on purpose: what kills it is three of them at once, which is told after the second. SIGTERM asks for
 //! the end as well, and nobody may be there to ask twice: it kills after a grace time.
 //!
 //! This is pure: it is told what happened and when, and says what is to be done.
@@ -27,6 +28,8 @@ pub enum Notice {
     NoHandler,
     /// Ctrl-C is ignored by the program, and the next one kills.
     Ignored,
+    /// Ctrl-C came more than once, and the program, which handles it, goes on.
+    GoesOn,
     /// The container was killed, as Ctrl-C came again and again.
     Insisted,
     /// The container was killed, as it did not end in time when it was told to.
@@ -38,6 +41,7 @@ impl std::fmt::Display for Notice {
         formatter.write_str(match self {
             Notice::NoHandler => "process 1 has no handler for Ctrl-C, so the kernel drops it: Ctrl-C again kills it",
             Notice::Ignored => "process 1 ignores Ctrl-C: Ctrl-C again kills it",
+            Notice::GoesOn => "process 1 handles Ctrl-C and goes on: three of them within two seconds kill it",
             Notice::Insisted => "process 1 has not ended after Ctrl-C three times: it is killed",
             Notice::OutOfTime => "process 1 has not ended in time: it is killed",
         })
@@ -69,6 +73,8 @@ pub(super) enum Act {
 pub(super) struct Patience {
     state: State,
     presses: Vec<Instant>,
+    /// How often a program that goes on was interrupted; by a key of its own terminal does not count.
+    unheard: usize,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -138,7 +144,14 @@ impl Patience {
                     (Wish::Terminate, Some(Disposition::Handled | Disposition::Ignored)) => {
                         (State::Ending { until: now + GRACE - HEARING }, Act::Pass)
                     }
-                    (Wish::Interrupt | Wish::Key, Some(Disposition::Handled) | None) => (State::Calm, Act::Pass),
+                    (Wish::Interrupt, Some(Disposition::Handled)) => {
+                        self.unheard += 1;
+                        // The first may be a wish to end that takes its time. Who asks again learns once how it is meant.
+                        (State::Calm, if self.unheard == 2 { Act::Tell(Notice::GoesOn) } else { Act::Pass })
+                    }
+                    (Wish::Key, Some(Disposition::Handled)) | (Wish::Interrupt | Wish::Key, None) => {
+                        (State::Calm, Act::Pass)
+                    }
                     (_, Some(Disposition::Default)) => (State::Told, Act::Tell(Notice::NoHandler)),
                     (_, Some(Disposition::Ignored)) => (State::Told, Act::Tell(Notice::Ignored)),
                 };
@@ -194,9 +207,13 @@ mod tests {
     #[test]
     fn ctrl_c_that_is_handled_is_passed_on_unless_it_comes_again_and_again() {
         let slowly = [0, 1500, 3000, 4500, 6000].map(|at| (at, Wish::Interrupt));
-        assert_eq!(acts(Some(Disposition::Handled), &slowly), []);
+        assert_eq!(acts(Some(Disposition::Handled), &slowly), [(2500, Act::Tell(Notice::GoesOn))]);
+        assert_eq!(acts(Some(Disposition::Handled), &slowly[..1]), []);
+        assert_eq!(acts(None, &slowly), []);
         let quickly = [0, 100, 200].map(|at| (at, Wish::Interrupt));
         assert_eq!(acts(Some(Disposition::Handled), &quickly), [(200, Act::Kill(Some(Notice::Insisted)))]);
+        let keys = [0, 1500, 3000].map(|at| (at, Wish::Key));
+        assert_eq!(acts(Some(Disposition::Handled), &keys), []);
         // A shell in a terminal of its own takes any number of them; so does what it has started.
         let keys = [0, 100, 200, 300].map(|at| (at, Wish::Key));
         assert_eq!(acts(Some(Disposition::Handled), &keys), []);

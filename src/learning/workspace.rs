@@ -145,7 +145,8 @@ impl Workspace {
     ) -> Result<Option<Mismatch>, Error> {
         let typing = Typing::nothing(PATIENCE, interrupt);
         let room = &mut self.room;
-        let mismatch = first_mismatch(&task.checks, digests, |command| room.run(command, &typing));
+        let mismatch =
+            room.look().and_then(|()| first_mismatch(&task.checks, digests, |command| room.run(command, &typing)));
         self.room.close_shell();
         mismatch.map_err(Error::io("run the checks in", self.room.work()))
     }

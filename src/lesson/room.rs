@@ -230,7 +230,7 @@ impl Room {
     pub(crate) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<CommandResult> {
         let mut shell = match self.shell.take() {
             Some(shell) => shell,
-            None => self.open_shell()?,
+            None => self.open_shell(&self.variables())?,
         };
         let result = shell.run(command, typing)?;
         if !result.is_last {
@@ -239,8 +239,18 @@ impl Room {
         Ok(result)
     }
 
-    fn open_shell(&self) -> io::Result<Shell> {
-        let variables = self.variables();
+    /// The next commands look at what is there: they get a shell of their own, in which no registry is asked but the page's.
+    ///
+    /// # Errors
+    /// The shell can't be started.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        let mut variables = vec![("LAYERLAB_PULL", "never".into())];
+        variables.extend(self.variables());
+        self.shell = Some(self.open_shell(&variables)?);
+        Ok(())
+    }
+
+    fn open_shell(&self, variables: &[(&'static str, OsString)]) -> io::Result<Shell> {
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_os_str())).collect();
         Shell::start(&self.path("control"), &self.work, &variables)
     }

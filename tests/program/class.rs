@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::harness::{Place, missing};
+use crate::terminal::shown_in;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -16,7 +17,14 @@ fn manifest() -> String {
 #[test]
 fn a_class_is_described_by_the_page_of_the_book() {
     let page = std::fs::read_to_string(project().join("book/src/teaching/class.md")).unwrap();
-    assert_eq!(Place::new("").run("class"), page);
+    let place = Place::new("");
+    assert_eq!(place.run("class"), page);
+    // At a terminal it is laid out, and what is to be typed stays as it is.
+    let shown = shown_in(80, &place, "class");
+    assert!(!shown.contains("```") && !shown.contains("**"), "{shown}");
+    for command in page.lines().filter(|line| line.starts_with("teacher$ ")) {
+        assert!(shown.lines().any(|line| line.trim_start() == command), "{command}: {shown}");
+    }
 }
 
 #[test]

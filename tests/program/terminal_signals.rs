@@ -73,6 +73,28 @@ fn ctrl_c_is_for_a_program_that_handles_it() {
 }
 
 #[test]
+fn a_program_that_goes_on_after_ctrl_c_is_ended_by_three_at_once() {
+    let (_folder, context) = context("");
+    let script = "trap 'echo heard' INT; echo begun; while :; do sleep 0.2; done";
+    let mut screen = Screen::start(WIDE, &context, &["run", "layerlab/base", "sh", "-c", script], &[]);
+    screen.wait_for("begun");
+    screen.type_keys("\x03");
+    screen.wait_for("heard");
+    // Until it was seen that the program goes on.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    screen.type_keys("\x03");
+    screen.wait_for("process 1 handles Ctrl-C and goes on: three of them within two seconds kill it");
+    for _ in 0..3 {
+        // Signals that wait are one.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        screen.type_keys("\x03");
+    }
+    let (code, all) = screen.end();
+    assert_eq!(code, Some(137), "{all}");
+    assert!(all.contains("process 1 has not ended after Ctrl-C three times: it is killed"), "{all}");
+}
+
+#[test]
 fn a_launched_server_is_ended_and_the_session_goes_on() {
     let (_folder, context) = context(&format!("FROM layerlab/base\nCMD [\"sh\", \"-c\", \"{DEAF}\"]\n"));
     let mut screen = Screen::open(&context, &["."], "never");

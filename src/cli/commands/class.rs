@@ -36,7 +36,7 @@ pub(crate) struct Class {
 impl Class {
     pub(in crate::cli) fn run(&self, ui: &Ui) -> Result<(), Failure> {
         if !self.kubernetes {
-            return ui.lines(NOTES);
+            return ui.page(NOTES);
         }
         // Both get into a document in which a newline or a colon would be an object or a field.
         if !is_label(&self.namespace) {
