@@ -277,7 +277,7 @@ impl Explained for Error {
             Error::Ambiguous { .. } => Some("write more digits of the id"),
             Error::NameTaken { name, .. } => {
                 return Some(format!(
-                    "choose another name; or `layerlab rm {name}` removes that container, when it has ended"
+                    "choose another name; or `layerlab rm {name}` removes that container, if it is not running"
                 ));
             }
             Error::Running(_) => Some("stop it first"),

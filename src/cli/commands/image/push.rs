@@ -109,7 +109,8 @@ impl Push {
             let familiar = name.familiar_name();
             return Err(Diagnostic::error(format!("An image does not exist locally with the tag: {familiar}"))
                 .hint(format!(
-                    "`layerlab tag IMAGE {familiar}` gives an image this name; `layerlab images` lists what there is"
+                    "`layerlab tag IMAGE {}` gives an image this name; `layerlab images` lists what there is",
+                    name.familiar()
                 ))
                 .into());
         }
