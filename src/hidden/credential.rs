@@ -6,6 +6,9 @@ const SECRET: [&str; 10] =
     ["apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token"];
 const NO_SECRET: [&str; 3] = ["public", "file", "version"];
 
+/// No more is put into a text: a variable may be long, and named often.
+const LONGEST_EXPANDED: usize = 1 << 20;
+
 /// Whether the name of a variable tells of a secret.
 pub(crate) fn names_a_secret(name: &str) -> bool {
     let name = name.to_lowercase();
@@ -42,9 +45,44 @@ pub(crate) fn credentials_in_addresses(text: &str) -> Vec<&str> {
     found
 }
 
+/// The same of the addresses that a text has when variables are put into it as a shell does: `$NAME`, `${NAME}`, and `${NAME…}` with whatever follows. Nothing
+/// else of a shell is understood.
+pub(crate) fn credentials_in_expanded<'v>(text: &str, value: impl Fn(&str) -> Option<&'v str>) -> Vec<String> {
+    if !text.contains('$') {
+        return credentials_in_addresses(text).into_iter().map(str::to_owned).collect();
+    }
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, from) = rest.split_at(at);
+        expanded.push_str(before);
+        let (name, length) = variable_at(from);
+        match value(name).filter(|_| !name.is_empty() && expanded.len() < LONGEST_EXPANDED) {
+            Some(value) => expanded.push_str(value),
+            None => expanded.push_str(&from[..length]),
+        }
+        rest = &from[length..];
+    }
+    expanded.push_str(rest);
+    credentials_in_addresses(&expanded).into_iter().map(str::to_owned).collect()
+}
+
+/// The name of the variable that a text begins with, and how long that is with its `$` and braces; the name is empty where there is none.
+fn variable_at(text: &str) -> (&str, usize) {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let named = |rest: &'_ str| rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+    match text.strip_prefix("${") {
+        Some(rest) => match rest.find('}') {
+            Some(end) => (&rest[..named(&rest[..end])], end + 3),
+            None => ("", 2),
+        },
+        None => (&text[1..1 + named(&text[1..])], 1 + named(&text[1..])),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{credentials_in, credentials_in_addresses};
+    use super::{credentials_in, credentials_in_addresses, credentials_in_expanded};
 
     #[test]
     fn credentials_are_told_by_name_or_by_address() {
@@ -73,5 +111,21 @@ mod tests {
         let value = "http://ada:perch@one.example/a,b https://b:c:d@two.example";
         assert_eq!(credentials_in("SERVERS", value), ["ada:perch", "perch", "b:c:d", "c:d", value]);
         assert_eq!(credentials_in("API_TOKEN", "x"), ["x"]);
+    }
+
+    #[test]
+    fn addresses_that_variables_make_are_found() {
+        let value = |name: &str| match name {
+            "WHO" => Some("ada"),
+            "PIN" => Some("tench"),
+            "SERVER" => Some("eve:pike@one.example"),
+            "PROTOCOL" => Some("https:"),
+            _ => None,
+        };
+        let text =
+            "curl -u $X https://$SERVER/x \"https://${WHO}:${PIN:-none}@two.example\" $PROTOCOL//$PIN@three $ ${ $";
+        assert_eq!(credentials_in_expanded(text, value), ["eve:pike", "pike", "ada:tench", "tench", "tench"]);
+        assert!(credentials_in_expanded("https://$UNKNOWN/x ${WHO", value).is_empty());
+        assert_eq!(credentials_in_expanded("https://a:perch@one", value), ["a:perch", "perch"]);
     }
 }

@@ -9,7 +9,7 @@
 mod credential;
 mod mask;
 
-pub(crate) use self::credential::{credentials_in, credentials_in_addresses, names_a_secret};
+pub(crate) use self::credential::{credentials_in, credentials_in_addresses, credentials_in_expanded, names_a_secret};
 pub(crate) use self::mask::{Mask, Masking, SHORTEST};
 
 use std::fmt;

@@ -29,6 +29,17 @@ pub(super) fn is_built_in(name: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     pub(crate) lessons: Vec<Lesson>,
+    /// Those that can't be read.
+    pub(crate) unread: Vec<Unread>,
+}
+
+/// A lesson that can't be read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// The name of its folder.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) why: String,
 }
 
 /// A lesson that can be begun.
@@ -60,34 +71,41 @@ impl Catalogue {
             let text = SourceFile::from_bytes(format!("{name}/{LESSON}"), text).map_err(ReadError::from)?;
             Lesson::read(name, &text, Source::BuiltIn(files))
         });
-        Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()? })
+        Ok(Catalogue { lessons: lessons.collect::<Result<_, _>>()?, unread: Vec::new() })
     }
 
-    /// The lessons in a folder. Those that can't be read are no lessons for a learner, as long as there is another one.
+    /// The lessons in a folder. One that can't be read hides no other, and is told of.
     ///
     /// # Errors
     /// The folder can't be read, or has no lesson; a page with a mistake in it.
     pub(crate) fn of_folder(folder: &Path, limits: &Limits) -> Result<Catalogue, Error> {
-        let (mut lessons, mut unread) = (Vec::new(), None);
+        let (mut lessons, mut unread, mut first) = (Vec::new(), Vec::new(), None);
         for page in pages_in(folder)? {
             match Lesson::of_page(&page, limits) {
                 Ok(lesson) => lessons.push(lesson),
-                Err(error @ Error::Reading(_)) => unread = unread.or(Some(error)),
+                Err(error @ Error::Reading(_)) => {
+                    let name = folder_of(&page).file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    unread.push(Unread { name, why: error.to_string() });
+                    first = first.or(Some(error));
+                }
                 Err(error) => return Err(error),
             }
         }
-        match unread {
+        match first {
             Some(error) if lessons.is_empty() => Err(error),
-            Some(_) | None => Ok(Catalogue { lessons }),
+            Some(_) | None => Ok(Catalogue { lessons, unread }),
         }
     }
 
     /// A lesson by its number, its name, or both: `4`, `cache`, `04-cache`.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it can't be read.
     pub(crate) fn find(&self, wanted: &str) -> Result<&Lesson, Error> {
         self.lessons.iter().find(|lesson| is_called(&lesson.name, wanted)).ok_or_else(|| {
+            if let Some(unread) = self.unread.iter().find(|unread| is_called(&unread.name, wanted)) {
+                return Error::Unread { name: unread.name.clone(), why: unread.why.clone() };
+            }
             let names = self.lessons.iter().map(Lesson::bare_name);
             Error::NoSuchLesson { wanted: wanted.to_owned(), meant: closest(wanted, names).map(str::to_owned) }
         })
@@ -97,6 +115,13 @@ impl Catalogue {
     pub(crate) fn after(&self, name: &str) -> Option<&Lesson> {
         let place = self.lessons.iter().position(|lesson| lesson.name == name)?;
         self.lessons.get(place + 1)
+    }
+}
+
+impl Unread {
+    /// The number that its name begins with.
+    pub(crate) fn number(&self) -> Option<u32> {
+        parts(&self.name).0
     }
 }
 

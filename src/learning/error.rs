@@ -26,6 +26,8 @@ pub(crate) enum Error {
     Layer(#[from] layer::Error),
     #[error("commit {commit} has a file `{}`: its name can't be shown", shown::line(path))]
     NoName { commit: String, path: String },
+    #[error("the lesson `{}` can't be read: {why}", shown::line(name))]
+    Unread { name: String, why: String },
     #[error("there is no lesson `{wanted}`")]
     NoSuchLesson { wanted: String, meant: Option<String> },
     #[error("`{}` is damaged: {source}", path.display())]
@@ -63,6 +65,7 @@ impl Explained for Error {
             Error::NotEmpty(_) | Error::NoFolder(_) => {
                 Some("name a new folder, or an empty one: the lesson's files go there".to_owned())
             }
+            Error::Unread { .. } => None,
             Error::NoSuchLesson { meant: Some(meant), .. } => Some(format!("did you mean `{meant}`?")),
             Error::NoSuchLesson { meant: None, .. } => Some("without a lesson, `learn` lists them".to_owned()),
             Error::Damaged { hint, .. } => Some((*hint).to_owned()),

@@ -41,7 +41,7 @@ mod watch;
 mod workspace;
 
 pub(crate) use ahead::TypedAhead;
-pub(crate) use catalogue::{Catalogue, Lesson};
+pub(crate) use catalogue::{Catalogue, Lesson, Unread};
 pub(crate) use commit::Commit;
 pub(crate) use console::{Console, Seen, Stage};
 pub(crate) use error::Error;

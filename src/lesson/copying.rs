@@ -6,12 +6,13 @@
 //! No copy is made of a folder into itself, and none takes the place of a file: what is copied can't be harmed by that.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use super::handed_in::stays;
+use super::handed_in::{DEEPEST, MOST_ENTRIES, stays};
 
 /// The most that is copied for a page, in bytes.
 const MOST_COPIED: u64 = 64 << 20;
@@ -21,9 +22,27 @@ const MOST_COPIED: u64 = 64 << 20;
 pub(super) enum Refusal {
     /// What the file system says of one of the files.
     Io(PathBuf, io::Error),
-    TooLarge,
+    TooLarge(Excess),
     /// The copy would lie in what is copied, or around it.
     Itself,
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    Bytes,
+    Entries,
+    Depth,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Excess::Bytes => write!(formatter, "more than {} MiB", MOST_COPIED >> 20),
+            Excess::Entries => write!(formatter, "more than {MOST_ENTRIES} files and folders"),
+            Excess::Depth => write!(formatter, "folders that are more than {DEEPEST} deep within one another"),
+        }
+    }
 }
 
 /// Where links may lead.
@@ -38,6 +57,7 @@ pub(super) enum LinksTo {
 #[derive(Debug)]
 pub(super) struct Copier {
     left: u64,
+    entries_left: usize,
     links: LinksTo,
     /// The links that are left out, each with what it leads to.
     pub(super) left_out: Vec<(PathBuf, PathBuf)>,
@@ -45,13 +65,13 @@ pub(super) struct Copier {
 
 impl Copier {
     pub(super) fn new(links: LinksTo) -> Copier {
-        Copier { left: MOST_COPIED, links, left_out: Vec::new() }
+        Copier { left: MOST_COPIED, entries_left: MOST_ENTRIES, links, left_out: Vec::new() }
     }
 
     /// Copies a file, a link or a folder to where nothing is.
     pub(super) fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Refusal> {
         apart(from, to)?;
-        self.entry(from, to)
+        self.entry(from, to, 0)
     }
 
     /// Copies what is in a folder into another one, without the names that are left out.
@@ -66,13 +86,14 @@ impl Copier {
         for entry in std::fs::read_dir(from).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if !is_left_out(&name) {
-                self.entry(&from.join(&name), &to.join(&name))?;
+                self.entry(&from.join(&name), &to.join(&name), 1)?;
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, from: &Path, to: &Path) -> Result<(), Refusal> {
+    fn entry(&mut self, from: &Path, to: &Path, depth: usize) -> Result<(), Refusal> {
+        self.entries_left = self.entries_left.checked_sub(1).ok_or(Refusal::TooLarge(Excess::Entries))?;
         let failed = |source| Refusal::Io(from.to_owned(), source);
         let metadata = from.symlink_metadata().map_err(failed)?;
         if metadata.is_symlink() {
@@ -86,6 +107,9 @@ impl Copier {
             };
         }
         if metadata.is_dir() {
+            if depth > DEEPEST {
+                return Err(Refusal::TooLarge(Excess::Depth));
+            }
             std::fs::create_dir_all(to).map_err(failed)?;
             let outside = self.links;
             if let LinksTo::Lesson(depth) = &mut self.links {
@@ -93,7 +117,7 @@ impl Copier {
             }
             for entry in std::fs::read_dir(from).map_err(failed)? {
                 let name = entry.map_err(failed)?.file_name();
-                self.entry(&from.join(&name), &to.join(&name))?;
+                self.entry(&from.join(&name), &to.join(&name), depth + 1)?;
             }
             self.links = outside;
             return Ok(());
@@ -101,7 +125,7 @@ impl Copier {
         if !metadata.is_file() {
             return Err(failed(io::Error::other("it is no file, folder or symbolic link")));
         }
-        self.left = self.left.checked_sub(metadata.len()).ok_or(Refusal::TooLarge)?;
+        self.left = self.left.checked_sub(metadata.len()).ok_or(Refusal::TooLarge(Excess::Bytes))?;
         copy_file(from, &metadata, to).map_err(failed)
     }
 }
@@ -181,6 +205,22 @@ mod tests {
             assert!(is_apart(&path("lesson"), &path(to)).unwrap(), "{to}");
         }
         assert_eq!(std::fs::read(path("lesson/file")).unwrap(), b"text");
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_copied() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let deep = |depth: usize| "d/".repeat(depth);
+        std::fs::create_dir_all(path(&format!("from/{}", deep(DEEPEST + 1)))).unwrap();
+        let mut copier = Copier::new(LinksTo::Anywhere);
+        let refusal = copier.copy_all(&path("from"), &path("to"), |_| false);
+        assert!(matches!(refusal, Err(Refusal::TooLarge(Excess::Depth))));
+        std::fs::remove_dir(path(&format!("from/{}", deep(DEEPEST + 1)))).unwrap();
+        assert!(Copier::new(LinksTo::Anywhere).copy_all(&path("from"), &path("other"), |_| false).is_ok());
+        let mut copier = Copier { entries_left: DEEPEST - 1, ..Copier::new(LinksTo::Anywhere) };
+        let refusal = copier.copy_all(&path("from"), &path("third"), |_| false);
+        assert!(matches!(refusal, Err(Refusal::TooLarge(Excess::Entries))));
     }
 
     #[test]

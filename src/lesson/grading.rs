@@ -23,6 +23,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::checking::{Mismatch, first_mismatch};
+use super::copying::is_apart;
 use super::digests::DigestMap;
 use super::finding::Subject;
 use super::guard::{Charge, Guard};
@@ -89,6 +90,8 @@ pub(crate) enum Error {
     Page(#[from] Mistake),
     #[error("{what} `{}`: {}", path.display(), errno::describe(source))]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("`{}`, where temporary files are, lies in `{}`, which would be copied into itself", temporary.display(), work.display())]
+    Itself { temporary: PathBuf, work: PathBuf },
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
@@ -113,6 +116,7 @@ impl Explained for Error {
         match self {
             Error::Page(mistake) => mistake.hint(),
             Error::Io { source, .. } => errno::hint(source),
+            Error::Itself { .. } => Some("let TMPDIR name a folder that is not the student's".to_owned()),
             Error::Store(error) => error.hint(),
             Error::Runtime(error) => error.hint(),
             Error::Linked(_) => {
@@ -199,6 +203,9 @@ impl<'g> CheckRoom<'g> {
         let folder = tempfile::Builder::new().prefix("layerlab-grade-").tempdir_in(&parent);
         let folder = folder.map_err(Error::io("can't make a folder in", &parent))?;
         let work = grader.work.canonicalize().map_err(Error::io("can't find", grader.work))?;
+        if !is_apart(&work, folder.path()).map_err(Error::io("can't find", folder.path()))? {
+            return Err(Error::Itself { temporary: parent, work });
+        }
         let theirs = runtime::all_ids(home)?;
         furnish(folder.path(), &work, &theirs).map_err(Error::io("can't make a place in", folder.path()))?;
         let (mark, list) = (mark(folder.path()), folder.path().join(THEIRS));

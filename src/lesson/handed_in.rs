@@ -15,9 +15,9 @@ use crate::limits::{Limit, Limits};
 /// The bytes of a folder that is handed in.
 pub(crate) const HANDED_IN: Limit = Limit::bytes("folder that is handed in", "LAYERLAB_MAX_HANDED_IN", 256 << 20);
 
-/// The most entries that are looked at, and the deepest of them.
-const MOST_ENTRIES: usize = 50_000;
-const DEEPEST: usize = 64;
+/// The most files and folders that are looked at, and how deep: as many as are copied for a page.
+pub(super) const MOST_ENTRIES: usize = 50_000;
+pub(super) const DEEPEST: usize = 64;
 /// The most that is told of what is left out.
 const MOST_TOLD: usize = 100;
 

@@ -53,7 +53,8 @@ pub(crate) const HUB: &str = "hub";
 pub(crate) fn copy_lesson(folder: &Path, to: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let mut copier = Copier::new(LinksTo::Lesson(0));
     let copied = copier.copy_all(folder, to, |name| name == HUB && folder.join(name).is_dir());
-    copied.map_err(|refusal| Error::refused(refusal, folder, to, Error::LessonTooLarge))?;
+    let too_large = |path, excess| Error::LessonTooLarge { path, excess };
+    copied.map_err(|refusal| Error::refused(refusal, folder, to, too_large))?;
     Ok(copier.left_out)
 }
 
@@ -99,7 +100,8 @@ impl Room {
             }
             let to = room.work.join(name);
             let copied = copier.copy(&absolute, &to);
-            copied.map_err(|refusal| Error::refused(refusal, path, &to, Error::TooLarge))?;
+            let too_large = |path, excess| Error::TooLarge { path, excess };
+            copied.map_err(|refusal| Error::refused(refusal, path, &to, too_large))?;
         }
         Ok(room)
     }

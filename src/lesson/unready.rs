@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::copying::Refusal;
+use super::copying::{Excess, Refusal};
 use crate::diagnostic::Explained;
 use crate::errno;
 
@@ -23,11 +23,11 @@ pub(crate) enum Error {
     #[error("can't copy `{}`: something else that is copied is called `{}`, too", path.display(), name.display())]
     SameName { path: PathBuf, name: OsString },
     /// The files that a page needs are too large.
-    #[error("`{}` holds more than 64 MiB: too much to be copied for a page", .0.display())]
-    TooLarge(PathBuf),
+    #[error("`{}` holds {excess}: too much to be copied for a page", path.display())]
+    TooLarge { path: PathBuf, excess: Excess },
     /// The same of the folder of a lesson.
-    #[error("`{}` holds more than 64 MiB: too much for a lesson", .0.display())]
-    LessonTooLarge(PathBuf),
+    #[error("`{}` holds {excess}: too much for a lesson", path.display())]
+    LessonTooLarge { path: PathBuf, excess: Excess },
     /// The copy would lie in what is copied, or around it.
     #[error("can't copy `{}` into itself, to `{}`", from.display(), to.display())]
     Itself { from: PathBuf, to: PathBuf },
@@ -39,10 +39,15 @@ impl Error {
         move |source| Error::Io { what, path, source }
     }
 
-    pub(super) fn refused(refusal: Refusal, from: &Path, to: &Path, too_large: impl FnOnce(PathBuf) -> Error) -> Error {
+    pub(super) fn refused(
+        refusal: Refusal,
+        from: &Path,
+        to: &Path,
+        too_large: impl FnOnce(PathBuf, Excess) -> Error,
+    ) -> Error {
         match refusal {
             Refusal::Io(file, source) => Error::io("can't copy", &file)(source),
-            Refusal::TooLarge => too_large(from.to_owned()),
+            Refusal::TooLarge(excess) => too_large(from.to_owned(), excess),
             Refusal::Itself => Error::Itself { from: from.to_owned(), to: to.to_owned() },
         }
     }
@@ -53,8 +58,8 @@ impl Explained for Error {
         match self {
             Error::Io { source, .. } => errno::hint(source),
             Error::SameName { .. } => Some("give one of them another name, or copy a folder that has both".to_owned()),
-            Error::TooLarge(_) => Some("`--with PATH` copies only what the page needs".to_owned()),
-            Error::LessonTooLarge(_) => Some("let the lesson's commands make what is large".to_owned()),
+            Error::TooLarge { .. } => Some("`--with PATH` copies only what the page needs".to_owned()),
+            Error::LessonTooLarge { .. } => Some("let the lesson's commands make what is large".to_owned()),
             Error::Itself { .. } => {
                 Some("pages are replayed below the folder that TMPDIR names: let it be elsewhere".to_owned())
             }

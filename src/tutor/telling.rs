@@ -108,7 +108,7 @@ pub(super) fn help(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     tutor.show(&text)
 }
 
-/// The lessons, with how far the learner has come in each.
+/// The lessons, with how far the learner has come in each, and those that can't be read.
 ///
 /// # Errors
 /// A lesson with a mistake in it.
@@ -123,6 +123,9 @@ pub(crate) fn list(
         let walk = Walk::of(&lesson.page).map_err(LearningError::from)?;
         // What is wrong with one lesson hides no other.
         list.push_str(&text::row(lesson, &walk, records.progress(&lesson.name), palette, columns));
+    }
+    for unread in &catalogue.unread {
+        list.push_str(&text::unread(unread, palette, columns));
     }
     Ok(list)
 }

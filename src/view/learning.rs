@@ -4,7 +4,7 @@ use super::page::page;
 use super::palette::{Palette, Role};
 use super::table;
 use crate::diagnostic::Explained as _;
-use crate::learning::{Error, Lesson, Progress, Walk};
+use crate::learning::{Error, Lesson, Progress, Unread, Walk};
 use crate::lesson::{Cause, Comparison, Mismatch, Question, Run, align};
 use crate::shown;
 
@@ -187,4 +187,12 @@ pub(crate) fn row(
         error.hint().iter().for_each(|hint| below(hint, Role::Faint));
     }
     text
+}
+
+/// The line of a lesson that can't be read, with the reason.
+pub(crate) fn unread(unread: &Unread, palette: Palette, columns: usize) -> String {
+    let number = unread.number().map_or_else(String::new, |number| number.to_string());
+    let mark = palette.paint(Role::Bad, "✗");
+    let text = format!("`{}`: {}", shown::line(&unread.name), shown::line(&unread.why));
+    table::hang(&format!("{mark} {number:>3}  "), &text, columns)
 }

@@ -177,3 +177,18 @@ fn a_killed_grading_is_tidied_up_after() {
     assert_eq!(place.run("ps --format {{.Names}}"), "theirs\n", "it goes on");
     place.run("rm -f theirs");
 }
+
+/// What is copied lies elsewhere than the copy, or it would not come to an end.
+#[test]
+fn no_folder_is_copied_into_itself() {
+    let place = student("//- student/temporary/note\nx\n");
+    place.write("lesson.md", &lesson("exercise", "$ cat temporary/note\nx\n"));
+    let grade = |temporary: &str| {
+        let mut command = place.command("lesson grade lesson.md --work student");
+        let done = command.env("TMPDIR", place.path(temporary)).output().unwrap();
+        String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
+    };
+    let said = grade("student/temporary") + &grade("student") + &grade("");
+    insta::assert_snapshot!(said.replace(&place.folder().display().to_string(), "/place"));
+    assert_eq!(std::fs::read_dir(place.path("student/temporary")).unwrap().count(), 1);
+}

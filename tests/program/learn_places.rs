@@ -259,3 +259,15 @@ fn a_lesson_that_could_not_be_written_is_not_there() {
     assert!(place.path("15-own/lesson.md").exists());
     insta::assert_snapshot!(filter(&said));
 }
+
+/// It hides no other, and nobody looks in vain for it.
+#[test]
+fn a_lesson_that_cannot_be_read_is_listed_with_the_reason() {
+    let place =
+        Place::new("//- pack/01-one/lesson.md\n# One\n//- pack/03-three/lesson.md\n# Three\n//- pack/02-two/\n");
+    assert!(place.shell("mkfifo pack/02-two/lesson.md").status().unwrap().success());
+    place.write("pack/04-four/", "");
+    std::fs::write(place.path("pack/04-four/lesson.md"), b"# Four \xff\n").unwrap();
+    let commands = ["learn --pack pack", "learn --pack pack 2", "learn --pack pack four", "learn --pack pack 5"];
+    insta::assert_snapshot!(place.session(&commands));
+}

@@ -99,3 +99,37 @@ ONBUILD ENV LATER_TOKEN="zander later"
     assert!(page.text().contains("ENV DB_PASSWORD=••• VERSION=2.5"), "{}", page.text());
     assert!(page.text().contains("user •••, password •••"), "{}", page.text());
 }
+
+/// No variable's name tells of a secret, and no text has the address.
+#[test]
+fn addresses_that_variables_make_are_masked() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nARG SERVER=ada:perch-word@one.example\nARG WHO=ada\nARG PIN\nENV URL=https://eve:burbot-word@two.example\nRUN set -x; : curl https://$SERVER/x; : curl \"https://${WHO}:${PIN}@three.example\"; : curl $URL/x\nLABEL mirror=https://$WHO:$PIN@four.example/\nADD http://$WHO:$PIN@localhost:1/file /\n",
+    );
+    let kept = ["perch-word", "tench-word", "burbot-word"];
+    // Once when the command runs, and once when it is taken from the cache.
+    for _ in 0..2 {
+        place.run("build --build-arg PIN=tench-word --report ../out.html .");
+        let html = fs::read_to_string(place.path("../out.html")).unwrap();
+        kept.iter().for_each(|value| assert!(!html.contains(value), "{value} in {html}"));
+        assert!(html.contains("one.example") && html.contains("four.example"), "{html}");
+    }
+}
+
+/// The page about a session is made to be handed on as well.
+#[test]
+fn a_secret_is_not_in_a_report_that_the_debugger_saves() {
+    let place = Place::new(
+        "//- Dockerfile\nFROM layerlab/base\nARG API_TOKEN\nARG WHO=ada PIN\nRUN --mount=type=secret,id=one echo \"$API_TOKEN\"; cat /run/secrets/one; echo \"https://$WHO:$PIN@one.example/x\"; touch /$API_TOKEN\nLABEL told=\"with $API_TOKEN\" mirror=\"https://eve:burbot-word@two.example\"\n//- ../one\nswordfish-of-old\n//- script\nstep 2\nstep\nback\nsave report ../early.html\ncontinue\nsave report ../late.html\nquit\n",
+    );
+    place.run(
+        "step --script script --build-arg API_TOKEN=tench-and-trout --build-arg PIN=perch-word --secret id=one,src=../one .",
+    );
+    for file in ["../early.html", "../late.html"] {
+        let html = fs::read_to_string(place.path(file)).unwrap();
+        let kept = ["swordfish", "tench", "perch-word", "burbot-word"];
+        kept.iter().for_each(|value| assert!(!html.contains(value), "{value} in {file}: {html}"));
+    }
+    let page = page(&place, "../late.html");
+    assert!(page.text().contains("https://•••@one.example/x"), "{}", page.text());
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::{Kind, Subject};
 use crate::dockerfile::{self, Instruction, Node, words};
-use crate::hidden::{Hidden, credentials_in, credentials_in_addresses};
+use crate::hidden::{Hidden, credentials_in, credentials_in_expanded};
 use crate::machine::{Decision, Machine, MissReason};
 
 /// Values, each once.
@@ -17,13 +17,21 @@ pub(crate) fn credentials(machine: &Machine) -> Vec<Hidden> {
     let mut found = Found::default();
     let (plan, request) = (machine.plan(), &machine.options().request);
     request.build_args.iter().chain(&plan.global_args).for_each(|(name, value)| found.variable(name, value));
+    // What a later step would make of them is no secret only because it was not reached.
+    let given = request.build_args.iter().chain(&plan.global_args);
+    let mut known: BTreeMap<&str, &str> = given.map(|(name, value)| (name.as_str(), value.as_str())).collect();
     for taken in machine.taken() {
         found.decided(&taken.decision);
         let variables = &taken.state.settings.variables;
-        let all = variables.run_environment().into_iter().chain(variables.arguments());
-        all.for_each(|(name, value)| found.variable(name, value));
+        let all: BTreeMap<&str, &str> = variables.run_environment().into_iter().chain(variables.arguments()).collect();
+        all.iter().for_each(|(name, value)| found.variable(name, value));
+        // As it was written and as it became: what a shell makes of a RUN nobody tells.
+        for text in [Some(&taken.label.instruction), taken.label.expanded.as_ref()].into_iter().flatten() {
+            found.addresses(text, &all);
+        }
+        known.extend(all);
     }
-    found.addresses(&machine.source().text);
+    found.addresses(&machine.source().text, &known);
     // The whole text is shown, also defaults that are not used and stages that the plan leaves out.
     let tree = dockerfile::parse_within(machine.source(), &request.limits).tree;
     for node in &tree.nodes {
@@ -66,10 +74,10 @@ impl Found {
         }
     }
 
-    /// The credentials in the addresses of a text.
-    fn addresses(&mut self, text: &str) {
-        let credentials = credentials_in_addresses(text).into_iter().filter(|one| !is_reference(one));
-        self.0.extend(credentials.map(str::to_owned));
+    /// The credentials in the addresses of a text, with these variables put in.
+    fn addresses(&mut self, text: &str, variables: &BTreeMap<&str, &str>) {
+        let credentials = credentials_in_expanded(text, |name| variables.get(name).copied());
+        self.0.extend(credentials.into_iter().filter(|one| !is_reference(one)));
     }
 
     fn decided(&mut self, decision: &Decision) {
@@ -81,7 +89,7 @@ impl Found {
                 Subject::Ingredient(Kind::Instruction) => {
                     let (before, after) = (difference.values.before(), difference.values.after());
                     let text = |side: Option<&String>| side.cloned().unwrap_or_default();
-                    values.for_each(|text| self.addresses(text));
+                    values.for_each(|text| self.addresses(text, &BTreeMap::new()));
                     self.recorded(&text(before), &text(after));
                     self.recorded(&text(after), &text(before));
                 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::printed::Printed;
 use crate::container::{Operation, Plan};
 use crate::debugger::credentials_of_decision;
-use crate::hidden::{Hidden, Mask, credentials_in};
+use crate::hidden::{Hidden, Mask, credentials_in, credentials_in_addresses, credentials_in_expanded};
 use crate::machine::{Decision, Event, EventKind, StepLabel, Warning};
 use crate::view::{origin, sharing, units};
 
@@ -105,11 +105,14 @@ impl Notes {
                 step.printed.end();
                 step.status = Some(*status);
             }),
-            EventKind::StepFailed { message } => self.change(event, |step| {
-                step.printed.end();
-                let milliseconds = event.time.saturating_sub(step.began);
-                step.failure = Some(Failed { message: message.clone(), milliseconds });
-            }),
+            EventKind::StepFailed { message } => {
+                self.hide_addresses(message);
+                self.change(event, |step| {
+                    step.printed.end();
+                    let milliseconds = event.time.saturating_sub(step.began);
+                    step.failure = Some(Failed { message: message.clone(), milliseconds });
+                });
+            }
             EventKind::StepStopped => self.change(event, |step| step.printed.end()),
             EventKind::CacheImported { from, steps } => {
                 self.remark(event, format!("import {}", sharing::imported(from, *steps)));
@@ -164,6 +167,7 @@ impl Notes {
 
     /// Notes what is worth a line of its own: of the step, or of the build.
     fn remark(&mut self, event: &Event, remark: String) {
+        self.hide_addresses(&remark);
         let step = event.step.as_ref().and_then(|step| self.steps.get_mut(&step.number));
         let remarks = step.map_or(&mut self.remarks, |step| &mut step.remarks);
         if remarks.len() < MOST_REMARKS {
@@ -184,6 +188,11 @@ impl Notes {
         });
     }
 
+    /// From now on what the addresses in a text have is masked, too: variables may have made them.
+    fn hide_addresses(&mut self, text: &str) {
+        self.hide(credentials_in_addresses(text).into_iter().map(|one| Hidden::new(one.into())));
+    }
+
     /// From now on these are masked, too.
     pub(crate) fn hide(&mut self, hidden: impl IntoIterator<Item = Hidden>) {
         for one in hidden {
@@ -195,12 +204,15 @@ impl Notes {
     }
 }
 
-/// The values of a command's variables that are taken for credentials.
+/// The values of a command's variables that are taken for credentials, and those in addresses that the command makes of them.
 fn credentials(plan: &Plan) -> Vec<Hidden> {
     let executed = plan.in_order().find_map(|(_, operation)| match operation {
-        Operation::Execute { env, .. } => Some(env),
+        Operation::Execute { args, env, .. } => Some((args, env)),
         _ => None,
     });
-    let variables = executed.into_iter().flatten().filter_map(|entry| entry.split_once('='));
-    variables.flat_map(|(name, value)| credentials_in(name, value)).map(|value| Hidden::new(value.into())).collect()
+    let Some((args, env)) = executed else { return Vec::new() };
+    let variables: BTreeMap<&str, &str> = env.iter().filter_map(|entry| entry.split_once('=')).collect();
+    let of_variables = variables.iter().flat_map(|(name, value)| credentials_in(name, value)).map(str::to_owned);
+    let made = args.iter().flat_map(|text| credentials_in_expanded(text, |name| variables.get(name).copied()));
+    of_variables.chain(made).map(|value| Hidden::new(value.into_bytes())).collect()
 }

@@ -41,7 +41,7 @@ pub(crate) struct Grade {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     require: Required,
     /// How long a check may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     timeout: u64,
 }
 
