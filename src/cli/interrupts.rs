@@ -89,8 +89,12 @@ pub(super) fn keep_terminal() {
 }
 
 /// Puts the terminal's modes back, and ends bracketed paste. Safe in a signal handler, see signal-safety(7).
+///
+/// Behind Ctrl-Z the terminal is the shell's, which has put it in order; to change it then would only stop us again (SIGTTOU, tty_ioctl(4)).
 fn restore_terminal() {
-    if let Some(modes) = MODES.get() {
+    // SAFETY: both only ask, and are in the list of signal-safety(7).
+    let is_ours = || unsafe { libc::tcgetpgrp(0) == libc::getpgrp() };
+    if let Some(modes) = MODES.get().filter(|_| is_ours()) {
         // SAFETY: the pointers are to a termios and to so many bytes.
         unsafe {
             libc::tcsetattr(0, libc::TCSANOW, modes);
@@ -106,7 +110,8 @@ pub(super) fn status() -> Option<u8> {
     (interrupt.is_requested() && signal != 0).then(|| u8::try_from(128 + signal).unwrap_or(1))
 }
 
-/// The handler. It reads a cell that is filled and atomics, and calls what signal-safety(7) allows: getpid(2), write(2), tcsetattr(3), _exit(2).
+/// The handler. It reads a cell that is filled and atomics, and calls what signal-safety(7) allows: getpid(2), write(2), tcgetpgrp(3),
+/// getpgrp(2), tcsetattr(3), _exit(2).
 extern "C" fn note(signal: libc::c_int) {
     let Some((interrupt, process)) = CAUGHT.get() else { return };
     if *process != std::process::id() {

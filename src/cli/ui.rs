@@ -3,6 +3,7 @@
 //! `layerlab build . 2>errors` has colours on the terminal and none in the file, and the other way round.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
 use super::failure::Failure;
@@ -138,11 +139,18 @@ impl Ui {
         Screen::error_bytes()
     }
 
-    /// Draws messages on standard error. `source` is the text that they point into.
+    /// Draws messages on standard error. `source` is the text that they point into. Advice that several have, and that is about no place in a
+    /// text, comes once, behind the last of them.
     pub(crate) fn report(&self, diagnostics: &[Diagnostic], source: Option<&SourceFile>) {
         let mut stderr = self.errors();
         let columns = Width::of_stderr().of_lines();
-        for diagnostic in diagnostics {
+        let mut said = BTreeSet::new();
+        let mut told: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+        for diagnostic in diagnostics.iter().rev() {
+            let is_new = diagnostic.span().is_some() || said.insert(&diagnostic.hint);
+            told.push(Diagnostic { hint: diagnostic.hint.clone().filter(|_| is_new), ..diagnostic.clone() });
+        }
+        for diagnostic in told.iter().rev() {
             let diagnostic = &diagnostic.clone().reworded(|text| self.called.naming(text).into_owned());
             // Nobody is left to be told when standard error is closed.
             let _ = stderr.write_all(message(diagnostic, source, self.errors, columns).as_bytes());

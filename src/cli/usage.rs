@@ -34,14 +34,55 @@ pub(super) fn without_folder(error: &clap::Error) -> Option<Diagnostic> {
 /// `rename`.
 pub(super) fn with_nearest(mut error: clap::Error, command: &clap::Command, arguments: &[OsString]) -> clap::Error {
     let Some(ContextValue::String(written)) = error.get(ContextKind::InvalidSubcommand) else { return error };
-    let words = arguments.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| word != written);
-    let parent = words.fold(command, |parent, word| parent.find_subcommand(word).unwrap_or(parent));
+    let parent = parent_of(written, command, arguments);
     let commands = parent.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
     let nearest: Vec<String> = all_closest(written, commands).into_iter().map(str::to_owned).collect();
     if !nearest.is_empty() {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(nearest));
     }
     error
+}
+
+/// The command of which a misspelt one would be: that of the words before it which are no options, and no values of options.
+fn parent_of<'c>(written: &str, command: &'c clap::Command, arguments: &[OsString]) -> &'c clap::Command {
+    let mut parent = command;
+    let mut words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        if takes_next(word, parent) || takes_next(word, command) {
+            words.next();
+        } else if word == written {
+            break;
+        } else if let Some(inner) = parent.find_subcommand(word) {
+            parent = inner;
+        }
+    }
+    parent
+}
+
+/// Whether a word is an option of a command whose value is the next word: `--home DIR`, `-f FILE`, `-tf FILE`.
+fn takes_next(word: &str, command: &clap::Command) -> bool {
+    let takes_value = |option: &&clap::Arg| option.get_action().takes_values();
+    let find = |is_meant: &dyn Fn(&clap::Arg) -> bool| command.get_opts().find(|option| is_meant(option));
+    match (word.strip_prefix("--"), word.strip_prefix('-')) {
+        (Some(name), _) => {
+            let is_meant = |option: &clap::Arg| {
+                option.get_long() == Some(name) || option.get_all_aliases().is_some_and(|all| all.contains(&name))
+            };
+            find(&is_meant).as_ref().is_some_and(takes_value)
+        }
+        (None, Some(letters)) => {
+            let with_value = letters.chars().position(|letter| {
+                let is_meant = |option: &clap::Arg| {
+                    option.get_short() == Some(letter)
+                        || option.get_all_short_aliases().is_some_and(|all| all.contains(&letter))
+                };
+                find(&is_meant).as_ref().is_some_and(takes_value)
+            });
+            // What stands behind the letter in the same word is the value.
+            with_value.is_some_and(|place| place + 1 == letters.chars().count())
+        }
+        (None, None) => false,
+    }
 }
 
 /// The error with the arguments that it quotes made harmless: a script may have passed on what others wrote.
@@ -63,4 +104,33 @@ pub(super) fn harmless(mut error: clap::Error) -> clap::Error {
         error.insert(kind, value);
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction, Command};
+
+    use super::*;
+
+    #[test]
+    fn the_value_of_an_option_is_no_command() {
+        let home = Arg::new("home").long("home").alias("place").short('H').global(true);
+        let loud = Arg::new("loud").short('l').action(ArgAction::SetTrue);
+        let inner = Command::new("image").subcommand(Command::new("ls"));
+        let command = Command::new("x").arg(home).arg(loud).subcommand(Command::new("run")).subcommand(inner);
+        let parent = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            parent_of("rn", &command, &words).get_name().to_owned()
+        };
+        for line in
+            ["x --home run rn", "x --home rn rn", "x --place run rn", "x -lH run rn", "x --home=a rn", "x -Ha rn"]
+        {
+            assert_eq!(parent(line), "x", "{line}");
+        }
+        for line in
+            ["x image rn", "x --home run image rn", "x image --home run rn", "x -Hrun image rn", "x -l image rn"]
+        {
+            assert_eq!(parent(line), "image", "{line}");
+        }
+    }
 }

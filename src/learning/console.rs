@@ -13,15 +13,14 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::io::{self, Write as _};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use rustix::process::{Pid, Signal, ioctl_tiocsctty, kill_process_group, setsid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -29,9 +28,10 @@ use rustix::termios::{LocalModes, Winsize, tcgetattr, tcgetwinsize, tcsetwinsize
 
 use super::ahead::Ahead;
 use super::driver::DRIVER;
-use super::keyboard::{INTERRUPT, Presses, Raw};
+use super::keyboard::{INTERRUPT, Presses, Raw, Unheard, is_copy};
 use super::left::{Kept, Left};
 use super::printed::{Printed, is_hidden};
+use super::ready::{Ready, read};
 use super::user::{Streams, User, WaitFor};
 use crate::lesson::{heeding_signals, plain};
 
@@ -166,7 +166,8 @@ impl Console {
         self.ahead.collect();
         let columns = user.keyboard.and_then(|keyboard| tcgetwinsize(keyboard).ok()).map(|size| size.ws_col);
         let columns = columns.filter(|columns| *columns > 0).map(|columns| columns.to_string()).unwrap_or_default();
-        writeln!(self.requests, "{word} {columns}")?;
+        // As a whole: Ctrl-C comes before it or after it.
+        self.requests.write_all(format!("{word} read {columns}\n").as_bytes())?;
         self.attend(streams, wait_for, false, user)
     }
 
@@ -202,7 +203,7 @@ impl Console {
         let mut last = Instant::now();
         let mut code = None;
         let mut interrupted = false;
-        let mut presses = Presses::default();
+        let (mut presses, mut unheard) = (Presses::default(), Unheard::default());
         let begun = Instant::now();
         // Since when everything is to stop.
         let mut stopped: Option<Instant> = None;
@@ -213,15 +214,20 @@ impl Console {
             let is_late = user.patience.is_some_and(|patience| begun.elapsed() > patience);
             // A person's Ctrl-C is a key like any other.
             if user.keyboard.is_none() && (user.interrupt.is_requested() || is_late) {
-                self.stop(&mut stopped)?;
+                self.stop(&mut stopped, &mut unheard)?;
             }
             if let Some(keyboard) = user.keyboard {
                 self.fit(keyboard);
             }
+            self.pass_on_ctrl_c(user, code.is_some(), &mut unheard)?;
             // A pipe has what was written before the end; a terminal may need a moment for it.
             let is_settled = code.is_some() && streams != Streams::Terminal;
-            let ready = self.wait(user.keyboard, if is_settled { SETTLING } else { GLANCE / 2 })?;
-            let is_quiet = self.pass_on(&ready, wait_for, (&mut printed, &mut presses), user)?;
+            let patience = if is_settled { SETTLING } else { GLANCE / 2 };
+            let ready = Ready::wait([&self.master, &self.output, &self.statuses], user.keyboard, patience)?;
+            if let (true, Some(keyboard)) = (ready.keyboard, user.keyboard) {
+                self.type_keys(keyboard, &mut presses, &mut unheard)?;
+            }
+            let is_quiet = self.show_printed(&ready, wait_for, &mut printed, user)?;
             if ready.statuses {
                 let text = String::from_utf8_lossy(&read(&self.statuses)?).into_owned();
                 code = text.lines().next_back().and_then(|line| line.trim().parse::<i32>().ok());
@@ -248,7 +254,7 @@ impl Console {
                 && plain(printed.all()).lines().count() >= lines
             {
                 interrupted = true;
-                self.master.write_all(INTERRUPT)?;
+                self.press(INTERRUPT, &mut unheard)?;
             }
             if let (WaitFor::Prompt, Some(prompt)) = (wait_for, printed.prompt()) {
                 break (printed.before_prompt(), Stage::Waits(prompt));
@@ -262,22 +268,47 @@ impl Console {
         }
     }
 
-    /// Passes on what is typed and printed; says whether nothing is printed.
-    fn pass_on(
+    /// Passes on a Ctrl-C that came when the keyboard did not give its keys to the command yet, and one that only the shell may have heard.
+    fn pass_on_ctrl_c(&mut self, user: &User<'_>, has_ended: bool, unheard: &mut Unheard) -> io::Result<()> {
+        if user.keyboard.is_some() && user.interrupt.take() {
+            self.press(INTERRUPT, unheard)?;
+        }
+        if !has_ended && let Some(program) = unheard.program(self.group(), is_copy) {
+            // One that has ended needs no signal.
+            let _ = kill_process_group(program, Signal::INT);
+        }
+        Ok(())
+    }
+
+    /// Passes on what is typed.
+    fn type_keys(&mut self, keyboard: &File, presses: &mut Presses, unheard: &mut Unheard) -> io::Result<()> {
+        let keys = read(keyboard)?;
+        self.press(&keys, unheard)?;
+        if presses.are_in_vain(&keys, &self.master, self.shell()) {
+            self.signal(Signal::HUP);
+            let _ = self.child.kill();
+        }
+        Ok(())
+    }
+
+    /// Types keys. A Ctrl-C among them is for what has the terminal now, whoever that is.
+    fn press(&mut self, keys: &[u8], unheard: &mut Unheard) -> io::Result<()> {
+        let before = self.group();
+        self.master.write_all(keys)?;
+        if keys.ends_with(INTERRUPT) {
+            unheard.note(before, self.group(), self.shell());
+        }
+        Ok(())
+    }
+
+    /// Shows what was printed; says whether nothing was.
+    fn show_printed(
         &mut self,
         ready: &Ready,
         wait_for: WaitFor,
-        (printed, presses): (&mut Printed, &mut Presses),
+        printed: &mut Printed,
         user: &mut User<'_>,
     ) -> io::Result<bool> {
-        if let (true, Some(keyboard)) = (ready.keyboard, user.keyboard) {
-            let keys = read(keyboard)?;
-            self.master.write_all(&keys)?;
-            if presses.are_in_vain(&keys, &self.master, self.shell()) {
-                self.signal(Signal::HUP);
-                let _ = self.child.kill();
-            }
-        }
         let mut is_quiet = true;
         for (is_ready, file, from) in
             [(ready.master, &self.master, Streams::Terminal), (ready.output, &self.output, Streams::Piped)]
@@ -290,11 +321,11 @@ impl Console {
     }
 
     /// Ends the command of a script, as Ctrl-C does, and for good where it takes no notice: the next one must not find it running.
-    fn stop(&mut self, stopped: &mut Option<Instant>) -> io::Result<()> {
+    fn stop(&mut self, stopped: &mut Option<Instant>, unheard: &mut Unheard) -> io::Result<()> {
         match stopped {
             None => {
                 *stopped = Some(Instant::now());
-                self.master.write_all(INTERRUPT)?;
+                self.press(INTERRUPT, unheard)?;
             }
             Some(since) if since.elapsed() > PATIENCE => self.signal(Signal::KILL),
             Some(_) => {}
@@ -304,12 +335,15 @@ impl Console {
 
     /// Signals the command that has the terminal. Where none has, the shell is spared.
     fn signal(&self, signal: Signal) {
-        if let Ok(group) = rustix::termios::tcgetpgrp(&self.master)
-            && Some(group) != self.shell()
-        {
+        if let Some(group) = self.group().filter(|group| Some(*group) != self.shell()) {
             // A group that has ended needs no signal.
             let _ = kill_process_group(group, signal);
         }
+    }
+
+    /// What has the terminal.
+    fn group(&self) -> Option<Pid> {
+        rustix::termios::tcgetpgrp(&self.master).ok()
     }
 
     fn shell(&self) -> Option<Pid> {
@@ -326,21 +360,6 @@ impl Console {
             let _ = tcsetwinsize(&self.master, wanted);
         }
     }
-
-    /// Waits until there is something to read, no longer than this.
-    fn wait(&self, keyboard: Option<&File>, patience: Duration) -> io::Result<Ready> {
-        let files = [Some(&self.master), Some(&self.output), Some(&self.statuses), keyboard];
-        let mut fds: Vec<PollFd<'_>> =
-            files.into_iter().flatten().map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)).collect();
-        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
-        match poll(&mut fds, timeout) {
-            // A signal: whoever caught it has noted it.
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let is_ready = |number: usize| fds.get(number).is_some_and(|fd| fd.any().unwrap_or(false));
-        Ok(Ready { master: is_ready(0), output: is_ready(1), statuses: is_ready(2), keyboard: is_ready(3) })
-    }
 }
 
 impl Drop for Console {
@@ -351,30 +370,5 @@ impl Drop for Console {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.wait();
-    }
-}
-
-/// Which files can be read.
-struct Ready {
-    master: bool,
-    output: bool,
-    statuses: bool,
-    keyboard: bool,
-}
-
-/// What can be read of a file without waiting.
-fn read(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut buffer = vec![0; 64 << 10];
-    match file.read(&mut buffer) {
-        Ok(count) => {
-            buffer.truncate(count);
-            Ok(buffer)
-        }
-        // EIO: nobody has the other side of a terminal.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::EIO) => {
-            Ok(Vec::new())
-        }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
-        Err(error) => Err(error),
     }
 }

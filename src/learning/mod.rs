@@ -9,7 +9,8 @@
 //! workspace.rs  the learner's own place: a folder to work in, a home of its own, the checks of tasks; a folder with the files alone
 //! files.rs      files in the learner's folder, written as a whole
 //! kept.rs       what is kept of lessons that were begun, and how it goes
-//! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions
+//! console.rs    the terminal at which the learner's commands run, one shell for all of them; printed.rs, keyboard.rs: its two directions;
+//!               driver.rs: what the shell carries out; ready.rs: what there is to read
 //! ahead.rs      what is typed while a command runs that does not read it
 //! left.rs       what that shell leaves to the next: where it is, and variables of the lesson; shell_word.rs, quoted.rs: how it reads words
 //! watch.rs      who saves a file is noticed
@@ -32,6 +33,7 @@ mod packs;
 mod printed;
 mod progress;
 mod quoted;
+mod ready;
 mod record;
 mod shell_word;
 mod stop;

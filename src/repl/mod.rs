@@ -57,6 +57,7 @@ pub(crate) use lines::{Lines, Script};
 pub(crate) use mending::mend;
 pub(crate) use modes::{Unseen, ask_hidden};
 pub(crate) use output::Shown;
+pub(crate) use pager::show;
 pub(crate) use prompt::run;
 pub(crate) use session::{Ending, Session};
 

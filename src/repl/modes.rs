@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _, stdin};
 
+use rustix::process::{Signal, kill_current_process_group};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::view::screen::Screen;
@@ -13,13 +14,26 @@ impl Modes {
     pub(super) fn keep() -> Modes {
         Modes(tcgetattr(stdin()).ok())
     }
+
+    fn put_back(&self) {
+        if let Some(modes) = &self.0 {
+            let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
+        }
+    }
+
+    /// From now on the terminal gives each key as it is typed, and shows none.
+    fn give_single_keys(&self) -> io::Result<()> {
+        let Some(mut modes) = self.0.clone() else { return Ok(()) };
+        modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+        Ok(tcsetattr(stdin(), OptionalActions::Now, &modes)?)
+    }
 }
 
 impl Drop for Modes {
     fn drop(&mut self) {
-        if let Some(modes) = &self.0 {
-            let _ = tcsetattr(stdin(), OptionalActions::Now, modes);
-        }
+        self.put_back();
     }
 }
 
@@ -30,10 +44,15 @@ impl Drop for Modes {
 /// # Errors
 /// The question can't be written, or standard input not be read.
 pub(super) fn ask(question: &str, out: &mut Screen<'_>) -> io::Result<Option<u8>> {
-    let _kept = single_keys()?;
-    write!(out, "{question}")?;
-    out.flush()?;
-    key()
+    let kept = single_keys()?;
+    loop {
+        write!(out, "{question}")?;
+        out.flush()?;
+        match key()? {
+            Some(SUSPEND) => suspend(&kept, out)?,
+            key => return Ok(key),
+        }
+    }
 }
 
 /// What was typed, and not seen.
@@ -51,12 +70,17 @@ pub(crate) enum Unseen {
 /// As [`ask`].
 pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Unseen> {
     const LONGEST: usize = 64 << 10;
-    let _kept = single_keys()?;
+    let kept = single_keys()?;
     write!(out, "{question}")?;
     out.flush()?;
     let mut line = Vec::new();
     let typed = loop {
         match key()? {
+            Some(SUSPEND) => {
+                suspend(&kept, out)?;
+                write!(out, "{question}")?;
+                out.flush()?;
+            }
             Some(INTERRUPT) => break Unseen::Interrupted,
             None => break Unseen::End,
             Some(END) if line.is_empty() => break Unseen::End,
@@ -71,22 +95,28 @@ pub(crate) fn ask_hidden(question: &str, out: &mut Screen<'_>) -> io::Result<Uns
     Ok(typed)
 }
 
-/// What a terminal sends for Ctrl-C, Ctrl-D, Ctrl-H, Ctrl-U, and for the key that deletes.
+/// Ctrl-Z: the shell has the terminal, in the modes in which it was, until `fg`.
+fn suspend(kept: &Modes, out: &mut Screen<'_>) -> io::Result<()> {
+    writeln!(out)?;
+    out.flush()?;
+    kept.put_back();
+    // All of the job, as the terminal would. Where no shell could go on with it, nothing is stopped.
+    kill_current_process_group(Signal::TSTP)?;
+    kept.give_single_keys()
+}
+
+/// What a terminal sends for Ctrl-C, Ctrl-D, Ctrl-H, Ctrl-U, Ctrl-Z, and for the key that deletes.
 const INTERRUPT: u8 = 3;
 const END: u8 = 4;
 const BACKSPACE: u8 = 8;
 const KILL: u8 = 21;
+const SUSPEND: u8 = 26;
 const DELETE: u8 = 127;
 
 /// From now on the terminal gives each key as it is typed, and shows none; until what this gives is dropped.
 fn single_keys() -> io::Result<Modes> {
     let kept = Modes::keep();
-    if let Some(mut modes) = kept.0.clone() {
-        modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
-        modes.special_codes[SpecialCodeIndex::VMIN] = 1;
-        modes.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(stdin(), OptionalActions::Now, &modes)?;
-    }
+    kept.give_single_keys()?;
     Ok(kept)
 }
 

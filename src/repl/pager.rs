@@ -2,11 +2,11 @@
 //!
 //! The text has passed a screen before, so there is nothing in it but colours that a terminal would act on.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
 
 use super::modes::{self, Modes};
-use crate::view::screen::{Screen, Size};
+use crate::view::screen::{self, Screen, Size};
 use crate::view::table::visible_width;
 
 /// What `less` is told where the user tells it nothing: show colours, stay on the screen, end by itself at a short text.
@@ -16,6 +16,8 @@ const PROMPT: &str = r"-Psq\: back to layerlab   space\: next page   /TEXT\: sea
 
 /// What our own pager asks.
 const QUESTION: &str = "-- any key: next page, q: back to layerlab --";
+/// The same at a shell.
+const MORE: &str = "-- any key: more, q: enough --";
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
 
@@ -28,8 +30,7 @@ pub(super) fn is_longer(text: &str, size: Size) -> bool {
 /// Shows a harmless text on the terminal that standard output is. Where no pager can show it, we do.
 pub(super) fn page(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     out.flush()?;
-    let is_poor = std::env::var("TERM").map_or(true, |term| term.is_empty() || term == "dumb");
-    if is_poor {
+    if is_poor() {
         return out.write_all(text.as_bytes());
     }
     let mut command = match std::env::var("PAGER") {
@@ -60,21 +61,37 @@ pub(super) fn page(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<(
             }
             pager.wait()?
         }
-        Err(_) => return page_simply(text, out, size),
+        Err(_) => return page_simply(text, QUESTION, out, size),
     };
     match status.code() {
         Some(0) | None => Ok(()),
-        Some(_) => page_simply(text, out, size),
+        Some(_) => page_simply(text, QUESTION, out, size),
     }
 }
 
+/// Shows a harmless text at a shell: where a person is there, a screen of lines at a time.
+///
+/// # Errors
+/// It can't be written, or the keyboard not be read.
+pub(crate) fn show(text: &str, out: &mut Screen<'_>) -> io::Result<()> {
+    match screen::terminal().filter(|size| io::stdin().is_terminal() && !is_poor() && is_longer(text, *size)) {
+        Some(size) => page_simply(text, MORE, out, size),
+        None => out.write_all(text.as_bytes()),
+    }
+}
+
+/// Whether the terminal can't take a line back.
+fn is_poor() -> bool {
+    std::env::var("TERM").map_or(true, |term| term.is_empty() || term == "dumb")
+}
+
 /// A screen of lines, then a question.
-fn page_simply(text: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
+fn page_simply(text: &str, question: &str, out: &mut Screen<'_>, size: Size) -> io::Result<()> {
     let mut left = size.rows.saturating_sub(1).max(1);
     for line in text.split_inclusive('\n') {
         let rows = visible_width(line.trim_end_matches('\n')).div_ceil(size.columns.max(1)).max(1);
         if rows > left {
-            let key = modes::ask(QUESTION, out)?;
+            let key = modes::ask(question, out)?;
             out.erase_line()?;
             if matches!(key, None | Some(b'q' | b'Q' | CTRL_C | CTRL_D)) {
                 return Ok(());

@@ -83,13 +83,15 @@ fn position(lines: &[String]) -> Option<Vec<&str>> {
     Some(line.split_whitespace().take(2).collect())
 }
 
-/// Whether the first lines of both have the same first words, as far as both have them: the rest may be broken elsewhere.
+/// Whether the first lines of both have the same first words, as far as both have them: the rest may be broken elsewhere. How long the lines
+/// of a drawing are says nothing.
 fn begins_alike(expected: &[String], printed: &[String]) -> bool {
     const WORDS: usize = 5;
-    let first = |lines: &[String]| {
-        let line = lines.iter().find(|line| !line.trim().is_empty());
-        line.map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default()
+    let is_drawn = |word: &str| word.chars().all(|one| ('\u{2500}'..='\u{257f}').contains(&one));
+    let words = |line: &String| -> Vec<String> {
+        line.split_whitespace().filter(|word| !is_drawn(word)).map(str::to_owned).collect()
     };
+    let first = |lines: &[String]| lines.iter().map(words).find(|words| !words.is_empty()).unwrap_or_default();
     let (expected, printed) = (first(expected), first(printed));
     let count = expected.len().min(printed.len()).min(WORDS);
     expected.is_empty() == printed.is_empty() && fits(&expected[..count].join(" "), &printed[..count].join(" "))
@@ -148,6 +150,17 @@ fn trimmed(lines: &[String]) -> &[String] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_drawing_begins_alike_at_every_width() {
+        let drawn = |title: &str, width| {
+            let lines = [format!("┌─ {title} {}┐", "─".repeat(width)), format!("│ 1 FROM {:width$}│", "x")];
+            lines.map(|line| format!("      {line}"))
+        };
+        assert!(begins_alike(&drawn("build", 60), &drawn("build", 40)));
+        assert!(!begins_alike(&drawn("build", 60), &drawn("test", 60)));
+        assert!(!begins_alike(&drawn("build", 60), &["error: no file".to_owned()]));
+    }
 
     #[test]
     fn a_word_that_is_broken_is_one_word() {

@@ -6,6 +6,7 @@ use super::comparing::{Where, judge, otherwise};
 use super::error::Error;
 use super::open::Tutor;
 use super::paths::{homely, typeable};
+use super::telling;
 use super::words::WORDS;
 use crate::diagnostic::closest;
 use crate::learning::{Edit, Kind, Line, Seen, Stage, Streams, WaitFor, is_debugger, is_question, quoted};
@@ -76,6 +77,7 @@ pub(super) fn take(tutor: &mut Tutor<'_>, typed: &str) -> Result<bool, Error> {
         }
         _ => {
             let streams = if tutor.is_interactive() { Streams::Terminal } else { Streams::Alone };
+            telling::tell_way_back(tutor, typed)?;
             run_own(tutor, typed, streams, WaitFor::End).map(|()| false)
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! words.rs    the words that are the lesson's; all else is a command of the learner's
 //! lines.rs    where lines come from: a pipe; editor.rs: a person at a terminal
-//! open.rs     what the prompt knows of the lesson that is open; paths.rs: folders, as they are chosen, read and typed
+//! open.rs     what the prompt knows of the lesson that is open; setting.rs: what it is begun with; paths.rs: folders, as they are chosen, read and typed
 //! paragraphs.rs  a page, as much at a time as there is room for
 //! arriving.rs a stop is shown, and passed
 //! doing.rs    commands are run, lines typed, files written; comparing.rs: what they print, beside what the page shows
@@ -25,15 +25,17 @@ mod paragraphs;
 mod paths;
 mod prompt;
 mod rehearsal;
+mod setting;
 mod tasks;
 mod telling;
 mod words;
 
 pub(crate) use editor::Person;
 pub(crate) use lines::{Lines, Script};
-pub(crate) use open::{LEARNING, Setting, Tutor};
+pub(crate) use open::{LEARNING, Tutor};
 pub(crate) use paths::homely;
 pub(crate) use prompt::{once, reset, run};
 pub(crate) use rehearsal::{Conditions, rehearse};
+pub(crate) use setting::Setting;
 pub(crate) use telling::list;
 pub(crate) use words::{Word, name_of};

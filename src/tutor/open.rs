@@ -11,6 +11,7 @@ use super::error::Error;
 use super::lines::{Asked, Lines};
 use super::paragraphs::paragraphs;
 use super::paths::{self, homely, shortened};
+use super::setting::Setting;
 use crate::learning::{
     Catalogue, Console, Kind, Lesson, LessonLock, Making, Progress, Records, SharedProgress, Stop, Streams, TypedAhead,
     User, Walk, Watch, Workspace, clear_the_way, is_question,
@@ -23,25 +24,6 @@ use crate::shown;
 use crate::view::palette::{Palette, Role};
 use crate::view::screen::{self, Screen, Width};
 use crate::view::table;
-
-/// What a lesson is begun with.
-pub(crate) struct Setting<'t> {
-    pub(crate) catalogue: &'t Catalogue,
-    pub(crate) lesson: &'t Lesson,
-    pub(crate) records: Records,
-    /// The folder to work in, where another one than the usual is wished.
-    pub(crate) folder: Option<PathBuf>,
-    /// Whether it begins anew at once, whatever is kept of it.
-    pub(crate) is_renewed: bool,
-    pub(crate) out: Screen<'static>,
-    pub(crate) palette: Palette,
-    /// The terminal, where a person is at it.
-    pub(crate) terminal: Option<File>,
-    pub(crate) lines: Box<dyn Lines>,
-    pub(crate) interrupt: Interrupt,
-    /// How long a command may take, where nobody is there to end it.
-    pub(crate) patience: Option<Duration>,
-}
 
 /// A lesson that is open.
 pub(crate) struct Tutor<'t> {
@@ -80,6 +62,8 @@ pub(crate) struct Tutor<'t> {
     pub(super) shown: Shown,
     /// Whether the program that waits was started again.
     pub(super) is_begun_again: bool,
+    /// Whether it was said how to come back from a container that has the terminal.
+    pub(super) knows_way_back: bool,
     /// A line that was typed before it was asked for: it comes next.
     pub(super) typed_early: Option<String>,
     /// Whether somebody is asked for lines, and what Enter does is of interest.
@@ -155,6 +139,7 @@ impl<'t> Tutor<'t> {
             watch: None,
             shown: Shown::default(),
             typed_early: None,
+            knows_way_back: false,
             has_prompt: true,
             is_begun_again: false,
             is_idle: Arc::new(AtomicBool::new(false)),
@@ -205,7 +190,7 @@ impl<'t> Tutor<'t> {
             let is_asked = self.is_interactive() && self.typed_early.is_none();
             if is_asked && self.shown.lines > 4 && self.shown.lines + lines + 3 > rows {
                 let question = self.palette.paint(Role::Faint, "Enter: more ");
-                let next = self.lines.next(&question, Asked::Answer).map_err(Error::Input)?;
+                let next = self.ask(&question, Asked::Answer).map_err(Error::Input)?;
                 self.note_typed();
                 self.shown.has_header = true;
                 let Next::Line(line) = next else {
@@ -352,8 +337,9 @@ impl<'t> Tutor<'t> {
             return Ok((Next::Line(line), asked.is_some()));
         }
         match asked {
-            Some(asked) => Ok((self.lines.next(prompt, asked)?, true)),
+            Some(asked) => Ok((self.ask(prompt, asked)?, true)),
             None if self.is_interactive() => {
+                let _idle = self.interrupt.idle();
                 let next = match ask_hidden(prompt, &mut self.out)? {
                     Unseen::Line(line) => Next::Line(String::from_utf8_lossy(&line).into_owned()),
                     Unseen::Interrupted => Next::Interrupted,
@@ -361,8 +347,18 @@ impl<'t> Tutor<'t> {
                 };
                 Ok((next, false))
             }
-            None => Ok((self.lines.next(prompt, Asked::Answer)?, false)),
+            None => Ok((self.ask(prompt, Asked::Answer)?, false)),
         }
+    }
+
+    /// A line behind a prompt. Nothing is under way meanwhile that would see the wish to stop.
+    pub(super) fn ask(&mut self, prompt: &str, asked: Asked) -> io::Result<Next> {
+        let _idle = self.interrupt.idle();
+        // It was made a moment ago, when something was still under way.
+        if self.interrupt.is_for_good() {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
+        self.lines.next(prompt, asked)
     }
 
     /// Where the shell is, or begins.

@@ -33,15 +33,12 @@ pub(crate) fn run(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     }
     while !is_stopped(tutor) {
         let prompt = tutor.prompt();
-        let interrupt = tutor.interrupt.clone();
-        let idle = interrupt.idle();
         tutor.set_idle(true);
         tutor.take_typed_ahead();
         let is_early = tutor.typed_early.is_some();
         let next = tutor.next_line(&prompt);
         tutor.note_typed();
         tutor.set_idle(false);
-        drop(idle);
         let (line, is_seen) = match next.map_err(Error::Input)? {
             (Next::Line(line), is_seen) => (line, is_seen),
             (Next::Interrupted, _) => continue,
@@ -232,7 +229,7 @@ fn say(tutor: &mut Tutor<'_>, word: Word) -> Result<Flow, Error> {
         Word::Solution => tasks::solution(tutor)?,
         Word::List => {
             let text = telling::list(tutor.catalogue, &tutor.records, tutor.palette, tutor.columns())?;
-            tutor.show(&text)?;
+            tutor.show_page(&text)?;
         }
         Word::Reset => {
             if confirms_reset(tutor)? {

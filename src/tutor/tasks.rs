@@ -175,7 +175,7 @@ pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Er
     if !tutor.lines.is_interactive() {
         tutor.show(question)?;
     }
-    let answer = match tutor.lines.next(question, Asked::Answer).map_err(Error::Input)? {
+    let answer = match tutor.ask(question, Asked::Answer).map_err(Error::Input)? {
         Next::Line(answer) => answer,
         Next::Interrupted | Next::End => String::new(),
     };

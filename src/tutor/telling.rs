@@ -148,3 +148,55 @@ pub(super) fn tell_aside(tutor: &mut Tutor<'_>) -> Result<(), Error> {
 fn was_there(aside: &Path) -> String {
     format!("Something of this name was there already. It is kept as `{}`.", homely(aside))
 }
+
+/// Says how to come back to the lesson, once, before a container of the learner's own has the terminal: there the lesson's words are commands like
+/// any other.
+pub(super) fn tell_way_back(tutor: &mut Tutor<'_>, typed: &str) -> Result<(), Error> {
+    if !tutor.is_interactive() || tutor.knows_way_back || !takes_terminal(typed) {
+        return Ok(());
+    }
+    tutor.knows_way_back = true;
+    tutor.note("`exit` leaves the container. Until then what you type goes there, and not to the lesson: `hint` and its other words as well.")
+}
+
+/// Whether a line has a container take over the terminal: `docker run -it IMAGE`, `docker exec --interactive --tty NAME sh`.
+fn takes_terminal(typed: &str) -> bool {
+    let mut words = typed.split_whitespace();
+    let is_ours = words.next().is_some_and(|word| ["docker", "layerlab"].contains(&word));
+    let verb = words.find(|word| *word != "container").unwrap_or_default();
+    let mut letters = String::new();
+    for word in words {
+        match word.strip_prefix('-') {
+            Some("-interactive") => letters.push('i'),
+            Some("-tty") => letters.push('t'),
+            Some("-detach") => letters.push('d'),
+            Some(some) if some.chars().all(|letter| ['d', 'i', 't'].contains(&letter)) => letters.push_str(some),
+            Some(_) | None => {}
+        }
+    }
+    is_ours
+        && ["run", "exec"].contains(&verb)
+        && letters.contains('i')
+        && letters.contains('t')
+        && !letters.contains('d')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes_terminal;
+
+    #[test]
+    fn a_container_with_a_terminal_is_known_by_its_options() {
+        for line in [
+            "docker run -it layerlab/base sh",
+            "layerlab exec -ti web sh",
+            "docker run -i --tty x",
+            "docker run -i -t x",
+        ] {
+            assert!(takes_terminal(line), "{line}");
+        }
+        for line in ["docker build -t x .", "docker run -dit x", "docker run -t x", "git -it", "docker stop -t 3 x"] {
+            assert!(!takes_terminal(line), "{line}");
+        }
+    }
+}

@@ -45,6 +45,39 @@ fn ctrl_c_ends_loops_functions_and_what_comes_after() {
     assert_eq!(screen.end().0, Some(0));
 }
 
+/// Whenever it is pressed: before the line is read, between its programs, while one begins.
+#[test]
+fn ctrl_c_in_any_instant_ends_the_line() {
+    let place = place("```console\n$ word=none\n```\n");
+    let mut screen = sit_down(&place, (80, 30));
+    screen.wait_for("01-own $ ");
+    // From now on there is a shell.
+    screen.line("echo $((40 + 2))", "\r\n42");
+    screen.wait_for("01-own $ ");
+    for number in 0..60 {
+        screen.type_keys("true; sleep 1000\r");
+        // The line is not edited any more.
+        screen.wait_for("\x1b[?2004l");
+        std::thread::sleep(std::time::Duration::from_micros(number * 200));
+        screen.type_keys("\x03");
+        screen.wait_for("(exit code 130: ended by Ctrl-C)");
+        screen.wait_for("01-own $ ");
+    }
+    assert!(!screen.all.contains("The shell has ended"), "{}", screen.all);
+}
+
+#[test]
+fn a_line_knows_how_the_one_before_has_ended() {
+    let place = place("```console\n$ word=none\n```\n");
+    let mut screen = sit_down(&place, (80, 30));
+    for (line, said) in
+        [("(exit 7)", "(exit code 7)"), ("echo was $?", "\r\nwas 7\r\n"), ("echo is $?", "\r\nis 0\r\n")]
+    {
+        screen.wait_for("01-own $ ");
+        screen.line(line, said);
+    }
+}
+
 /// Each program of the loop ends by itself, so the shell goes on with the next.
 #[test]
 fn a_line_that_goes_on_after_ctrl_c_is_ended_by_the_third() {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Place, filter};
+use crate::terminal::Screen;
 
 /// Whether a process has this command line.
 fn runs(command: &str) -> bool {
@@ -182,4 +183,41 @@ fn a_container_that_goes_on_is_stopped_by_what_is_said() {
     let stopped = place.command(&command).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&stopped.stdout), "web\n", "{said}");
     learn(&place, &["--pack", "pack", "reset", "1", "--force"], "");
+}
+
+/// A learner at a terminal of this size.
+fn at_terminal(place: &Place, size: (u16, u16), arguments: &[&str]) -> Screen {
+    let (home, user) = (place.home().display().to_string(), place.path("../home").display().to_string());
+    let variables = [("HOME", user.as_str()), ("LAYERLAB_HOME", home.as_str()), ("LC_ALL", "C.UTF-8")];
+    Screen::start(size, &place.path(""), &[&["--color", "never", "learn"], arguments].concat(), &variables)
+}
+
+#[test]
+fn the_list_of_lessons_comes_a_screen_at_a_time() {
+    let place = Place::new("");
+    let mut screen = at_terminal(&place, (80, 24), &[]);
+    let first = screen.wait_for("-- any key: more, q: enough --");
+    assert!(first.contains("Your first image") && !first.contains("The final project"), "{first}");
+    screen.type_keys("\r");
+    screen.wait_for("begins one. The first is");
+    assert_eq!(screen.end().0, Some(0));
+    let mut screen = at_terminal(&place, (80, 40), &[]);
+    screen.wait_for("begins one. The first is");
+    let (code, all) = screen.end();
+    assert!(code == Some(0) && !all.contains("any key"), "{all}");
+}
+
+#[test]
+fn the_way_back_from_a_container_is_told_once() {
+    let place = Place::new("//- pack/01-own/lesson.md\n# Own\n\n```console\n$ true\n```\n");
+    let mut screen = at_terminal(&place, (80, 30), &["--pack", "pack", "1"]);
+    for _ in 0..2 {
+        screen.wait_for("01-own $ ");
+        screen.type_keys("docker run --rm -it layerlab/base sh -c 'echo in''side'\r");
+        screen.wait_for("inside\r\n");
+    }
+    screen.wait_for("01-own $ ");
+    screen.type_keys("quit\r");
+    let (_, all) = screen.end();
+    assert_eq!(all.matches("leaves the container").count(), 1, "{all}");
 }

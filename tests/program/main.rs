@@ -81,6 +81,7 @@ mod serve_pushes;
 mod sharing;
 mod sixth;
 mod sources;
+mod suspending;
 #[path = "../library/tarballs.rs"]
 mod tarballs;
 mod teacher;

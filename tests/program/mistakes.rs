@@ -255,3 +255,9 @@ fn a_file_that_may_not_grow_is_a_message_and_no_death() {
     insta::assert_snapshot!(limited("build --progress quiet .") + "\n" + &limited("build --progress quiet run"));
     place.assert_whole();
 }
+
+#[test]
+fn advice_that_several_errors_have_comes_once() {
+    let place = Place::new("");
+    insta::assert_snapshot!(place.session(&["rm one two three", "rmi one two", "--home run rn x"]));
+}

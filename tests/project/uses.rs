@@ -80,7 +80,7 @@ const LIBRARIES: &[Only] = &[
     },
     Only {
         library: "nix",
-        places: &["src/learning/console.rs"],
+        places: &["src/learning/ready.rs"],
         because: "one loop listens to the keyboard, the terminal and the shell of a lesson",
     },
     Only { library: "nix", places: &["src/cli/interrupts.rs"], because: "the handler of Ctrl-C" },

@@ -1,7 +1,7 @@
 //! `layerlab learn`: the lessons, one page at a time at a terminal.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::cli::interrupts;
 use crate::cli::ui::Ui;
 use crate::diagnostic::Diagnostic;
 use crate::learning::{Packs, Records};
+use crate::repl;
 use crate::shown;
 use crate::tutor::{self, Lines, Person, Script, Setting, Tutor, Word};
 use crate::view::screen::Width;
@@ -133,8 +134,7 @@ impl Learn {
         let catalogue = catalogue(world, pack.as_ref())?;
         let records = Records::open(world.home().root(), pack.as_ref(), limits)?;
         let columns = Width::of_stdout().of_pages();
-        let mut out = ui.out();
-        out.write_all(tutor::list(&catalogue, &records, ui.palette, columns)?.as_bytes())?;
+        let list = tutor::list(&catalogue, &records, ui.palette, columns)?;
         let begin = records.command("NUMBER");
         // What can't be read says nothing here; `resume` tells why.
         let how = match records.last().unwrap_or_default().filter(|last| records.has(last)) {
@@ -149,8 +149,8 @@ impl Learn {
                 format!("`{begin}` begins one. The first is `{}`.", records.command(&first))
             }
         };
-        out.write_all(b"\n")?;
-        Ok(out.write_all(table::fill(&format!("{how}\n"), columns).as_bytes())?)
+        let how = table::fill(&format!("{how}\n"), columns);
+        Ok(repl::show(&format!("{list}\n{how}"), &mut ui.out())?)
     }
 
     /// A lesson with its prompt; the last one where none is named.
