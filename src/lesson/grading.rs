@@ -16,11 +16,13 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use rustix::process::geteuid;
 
 use super::checking::{Mismatch, first_mismatch};
 use super::copying::is_apart;
@@ -96,6 +98,9 @@ pub(crate) enum Error {
     Store(#[from] store::Error),
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
+    /// Its owner could execute what is made there with our rights, such as a set-user-id program.
+    #[error("the home `{}` belongs to another user", .0.display())]
+    AnothersHome(PathBuf),
     /// What lies there may be anybody's.
     #[error("`{}` of the home is a symbolic link", .0.display())]
     Linked(PathBuf),
@@ -119,6 +124,11 @@ impl Explained for Error {
             Error::Itself { .. } => Some("let TMPDIR name a folder that is not the student's".to_owned()),
             Error::Store(error) => error.hint(),
             Error::Runtime(error) => error.hint(),
+            Error::AnothersHome(home) => Some(format!(
+                "that user could execute what containers make there with your rights: take it over with `chown {} {}`, or grade as that user",
+                geteuid().as_raw(),
+                home.display()
+            )),
             Error::Linked(_) => {
                 Some("no home has one by itself: put the folder there, or take a copy without links".to_owned())
             }
@@ -196,6 +206,10 @@ struct CheckRoom<'g> {
 impl<'g> CheckRoom<'g> {
     fn new(grader: &'g Grader<'g>) -> Result<CheckRoom<'g>, Error> {
         let home = grader.home;
+        let owner = home.root().metadata().map_err(Error::io("can't look at", home.root()))?.uid();
+        if owner != geteuid().as_raw() {
+            return Err(Error::AnothersHome(home.root().to_owned()));
+        }
         if let Some(place) = store::linked_place(home)? {
             return Err(Error::Linked(place));
         }

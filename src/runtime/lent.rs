@@ -15,6 +15,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -133,11 +134,19 @@ fn excess(record: &Record, folder: &Path) -> Option<String> {
         .or_else(|| excess_of_allowance(allowance))
 }
 
-/// Of the machine a volume has only what is the student's.
+/// Of the machine a volume has only what is the student's, and that only where it is our own: what a container makes there with our rights, such as a
+/// set-user-id program, another user could execute.
 fn excess_of_volume(volume: &Volume, folder: &Path) -> Option<String> {
     let path = volume.path()?;
-    let is_students = path.canonicalize().is_ok_and(|real| real.starts_with(folder));
-    (!is_students).then(|| format!("`{}` of this machine", path.display()))
+    match path.canonicalize() {
+        Ok(real) if real.starts_with(folder) && is_ours(folder) => None,
+        Ok(real) if real.starts_with(folder) => Some(format!("`{}`, which belongs to another user", path.display())),
+        Ok(_) | Err(_) => Some(format!("`{}` of this machine", path.display())),
+    }
+}
+
+fn is_ours(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn excess_of_network(network: &Mode) -> Option<String> {

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::grading::{graded, lesson, student};
-use crate::harness::Place;
+use crate::harness::{Place, missing};
 
 /// Makes a container of the student's, and gives its folder.
 fn create(place: &Place, options: &str, command: &str) -> std::path::PathBuf {
@@ -191,4 +191,24 @@ fn no_folder_is_copied_into_itself() {
     let said = grade("student/temporary") + &grade("student") + &grade("");
     insta::assert_snapshot!(said.replace(&place.folder().display().to_string(), "/place"));
     assert_eq!(std::fs::read_dir(place.path("student/temporary")).unwrap().count(), 1);
+}
+
+/// What a container makes there with the rights of whoever grades, its owner could execute.
+#[test]
+fn nobody_is_graded_as_somebody_else() {
+    let place = student("//- student/note\nmine\n");
+    if !nix::unistd::Uid::effective().is_root() {
+        return missing("the home of another user: the tests don't run as root");
+    }
+    create(&place, &format!("--name own -v {}:/d", place.path("student").display()), "cat /d/note");
+    let check = "$ docker start -a own\nmine\n";
+    let give = |path: &Path, user| std::os::unix::fs::chown(path, Some(user), None).unwrap();
+    let mut said = graded(&place, check);
+    give(&place.path("student"), 1000);
+    said += &graded(&place, check);
+    give(&place.path("student"), 0);
+    give(&place.home(), 1000);
+    said += &graded(&place, check);
+    give(&place.home(), 0);
+    insta::assert_snapshot!(said.replace(&place.folder().display().to_string(), "/place"));
 }
