@@ -54,7 +54,7 @@ struct Arguments {
     /// When to use colour
     #[arg(long, value_enum, global = true, default_value_t, value_name = "WHEN")]
     color: ColorChoice,
-    /// The folder for images, layers and cache (default: $LAYERLAB_HOME, else $XDG_DATA_HOME/layerlab)
+    /// The folder for images, layers and cache (default: $LAYERLAB_HOME, else layerlab in $XDG_DATA_HOME or ~/.local/share)
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     #[command(subcommand)]

@@ -243,5 +243,6 @@ mod tests {
     fn what_is_not_a_session_is_only_shown() {
         assert_eq!(described("```sh\ncargo install\n```\n```dockerfile\nFROM x\n```\n"), "");
         assert_eq!(described("```console\nx\n```\n"), "page.md:2: this is the output of no command");
+        assert_eq!(described("```console\n\n```\n"), "page.md:2: this empty line is the output of no command");
     }
 }

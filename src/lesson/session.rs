@@ -119,7 +119,8 @@ pub(super) fn runs(
             continue;
         }
         let Some(run) = runs.last_mut().or(before.as_deref_mut()) else {
-            return Err(page.mistake(at, "this is the output of no command", "a command stands after `$ `"));
+            let what = if line.is_empty() { "this empty line" } else { "this" };
+            return Err(page.mistake(at, format!("{what} is the output of no command"), "a command stands after `$ `"));
         };
         let is_last =
             lines.peek().is_none_or(|(next, line)| line.starts_with("$ ") || sentence(block, *next).is_some());

@@ -197,7 +197,7 @@ pub(super) fn confirms(tutor: &mut Tutor<'_>, question: &str) -> Result<bool, Er
 fn no_task(tutor: &mut Tutor<'_>) -> Result<(), Error> {
     let is_task = |stop: &Stop| matches!(stop.kind, Kind::Task { .. });
     let text = match (tutor.walk.stops[tutor.at..].iter().any(is_task), tutor.walk.stops.iter().any(is_task)) {
-        (true, _) => "There is no task on this page: tasks come later, under “To do”.",
+        (true, _) => "There is no task on this page: tasks come later on.",
         (false, true) => "There is no task on this page: those of this lesson come before it, and `back` goes there.",
         (false, false) => "There is no task in this lesson.",
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::packs::check_own;
+use super::reading;
 use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
@@ -59,6 +60,7 @@ impl Grade {
         let preferences = preferences()?;
         let limits = preferences.limits.clone();
         let lesson = self.lesson.clone().unwrap_or_else(|| LESSON.into());
+        reading::find(&lesson)?;
         let path = if lesson.is_dir() { lesson.join(LESSON) } else { lesson };
         check_own(&path)?;
         let source = lesson::read_text(&path, &limits)?;
