@@ -6,13 +6,23 @@ use std::io::{self, ErrorKind};
 
 /// An I/O error with the name of its number.
 pub(crate) fn describe(error: &io::Error) -> String {
-    match error.raw_os_error() {
+    match number(error) {
         Some(number) => {
             let errno = Errno::from_raw(number);
             format!("{} ({errno:?})", errno.desc())
         }
         None => error.to_string(),
     }
+}
+
+/// The number of an error. `tempfile` adds a path, and leaves it in the text alone: `No such file or directory (os error 2) at path …`.
+fn number(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| {
+        let text = error.to_string();
+        let (_, behind) = text.split_once("(os error ")?;
+        let (number, _) = behind.split_once(") at path ")?;
+        number.parse().ok()
+    })
 }
 
 /// What helps where something could not be written to its end.
@@ -54,5 +64,11 @@ mod tests {
     fn numbers_have_names() {
         let error = std::io::Error::from_raw_os_error(28);
         assert_eq!(super::describe(&error), "No space left on device (ENOSPC)");
+    }
+
+    #[test]
+    fn what_a_library_has_added_is_left_out() {
+        let error = tempfile::tempdir_in("/nowhere").unwrap_err();
+        assert_eq!(super::describe(&error), "No such file or directory (ENOENT)");
     }
 }

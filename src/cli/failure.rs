@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Explained};
 use crate::source::SourceFile;
+use crate::view::screen::Screen;
 use crate::{debugger, errno, repl};
 
 /// A failure, as it is shown.
@@ -19,6 +20,11 @@ impl Failure {
     /// Everything was said already; only the exit code is left.
     pub(crate) fn status(status: u8) -> Failure {
         Failure { status: Some(status), ..Failure::default() }
+    }
+
+    /// Why an archive did not come out whole on standard output. One that has had enough of it has closed the pipe, and is told nothing.
+    pub(crate) fn of_output(failure: impl Into<Failure>) -> Failure {
+        if Screen::has_no_reader() { Failure::status(0) } else { failure.into() }
     }
 
     /// Several messages.
@@ -45,6 +51,9 @@ impl From<debugger::Error> for Failure {
             debugger::Error::Dockerfile(failure) => Failure::messages(failure.diagnostics).within(&failure.source),
             debugger::Error::Machine(error) => error.into(),
             debugger::Error::Document(error) => error.into(),
+            debugger::Error::SeveralNames { ref path, .. } => {
+                Diagnostic::error(error.to_string()).hint(debugger::own_file(path)).into()
+            }
             error => Diagnostic::error(error.to_string()).into(),
         }
     }

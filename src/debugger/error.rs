@@ -80,6 +80,9 @@ pub enum Error {
     Directory(String),
     #[error("`{0}` is not a regular file")]
     NotRegular(String),
+    /// A file that is replaced would keep one of its names: see [`super::replacement`].
+    #[error("`{path}` is one of {names} names of its file (hard links): it is left as it is")]
+    SeveralNames { path: String, names: u64 },
     #[error("`{name}` is not an image name: {source}")]
     BadName { name: String, source: ReferenceError },
     #[error("`{0}` has a digest")]

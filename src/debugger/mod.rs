@@ -63,7 +63,7 @@ pub(crate) use keyword::{explain, explainable, near};
 pub(crate) use look::{Branch, Entry, Files, Listing, SHOWN, is_binary};
 pub(crate) use moving::Position;
 pub use moving::{Reason, Stopped};
-pub(crate) use replacement::{Replacement, replace};
+pub(crate) use replacement::{Replacement, check_replaceable, own_file, replace};
 pub(crate) use review::{
     Counts, Mark, Outcome, Review, Reviewed, TreeEntry, credentials, credentials_of_decision, review,
 };

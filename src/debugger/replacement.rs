@@ -1,4 +1,7 @@
 //! Files of the user's that are written: all of one, or none of it.
+//!
+//! So a new file takes the name. Other names of the old one (hard links) would go on to lead to that: such a file is refused. A symbolic link stays,
+//! and what it leads to is replaced.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Write as _;
@@ -24,13 +27,9 @@ impl Replacement {
     /// Makes the file, with nothing in it: whoever may do so may replace the other.
     ///
     /// # Errors
-    /// The folder can't be written to, or the name is one of something that is no file.
+    /// The folder can't be written to; the name is one of something that is no file, or of a file that has others.
     pub(crate) fn begin(path: &Path) -> Result<Replacement, Error> {
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let before = target.metadata().ok();
-        if before.as_ref().is_some_and(|before| !before.is_file()) {
-            return Err(Error::NotRegular(path.display().to_string()));
-        }
+        let (target, before) = replaceable(path)?;
         let io = |source| Error::Io { operation: "write", path: path.to_owned(), source };
         let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         folder.metadata().map_err(io)?;
@@ -57,6 +56,32 @@ impl Replacement {
         self.file.persist(&self.target).map_err(|error| io(error.error))?;
         Ok(())
     }
+}
+
+/// What a name leads to, and what is there now, if there is something.
+fn replaceable(path: &Path) -> Result<(PathBuf, Option<Metadata>), Error> {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let before = target.metadata().ok();
+    match &before {
+        Some(before) if !before.is_file() => Err(Error::NotRegular(path.display().to_string())),
+        Some(before) if before.nlink() > 1 => {
+            Err(Error::SeveralNames { path: path.display().to_string(), names: before.nlink() })
+        }
+        Some(_) | None => Ok((target, before)),
+    }
+}
+
+/// Whether a file may be replaced, as far as that is known before: for work that takes its time.
+///
+/// # Errors
+/// The name is one of something that is no file, or of a file that has others.
+pub(crate) fn check_replaceable(path: &Path) -> Result<(), Error> {
+    replaceable(path).map(drop)
+}
+
+/// What can be done about a file with several names.
+pub(crate) fn own_file(path: &str) -> String {
+    format!("`cp {path} {path}.new && mv {path}.new {path}` gives this name a file of its own")
 }
 
 /// Puts bytes into a file, all or none.

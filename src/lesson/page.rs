@@ -12,7 +12,7 @@ use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, T
 
 use super::fence::{below, closes, placed, read_info, without};
 use super::kind::BlockKind;
-use super::unfinished::Asked;
+use super::unfinished::Answers;
 
 /// How deep blocks may be within one another. A task has commands in it; that it has no other task in it is said by [`super::form`].
 const DEEPEST: usize = 4;
@@ -26,7 +26,7 @@ pub(crate) struct Page {
     pub(crate) headings: Vec<Heading>,
     pub(crate) blocks: Vec<Block>,
     /// Who says whether its commands are whole.
-    pub(super) shell: Asked,
+    pub(super) answers: Answers,
 }
 
 /// A heading: `# Title`.
@@ -138,7 +138,7 @@ impl Page {
             let inner = parts(name, &blocks, blocks.len() - 1, depth)?;
             blocks.extend(inner);
         }
-        Ok(Page { name: name.to_owned(), text: text.to_owned(), headings, blocks, shell: Asked::default() })
+        Ok(Page { name: name.to_owned(), text: text.to_owned(), headings, blocks, answers: Answers::default() })
     }
 
     /// The heading of the highest level that it begins with.

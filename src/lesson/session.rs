@@ -98,8 +98,16 @@ pub(super) fn runs(
             entry.add(command);
             let mut command = command.to_owned();
             // Output may begin with `> `, too.
-            let has_mark = |next: Option<&(usize, &String)>| next.is_some_and(|(_, next)| next.starts_with('>'));
-            while entry.goes_on() || has_mark(lines.peek()) && page.shell.is_unfinished(&command) {
+            let is_more = |next: Option<&(usize, &String)>, command: &str| match next {
+                Some((place, next)) if next.starts_with('>') => {
+                    page.answers.is_unfinished(command).map_err(|unknown| {
+                        let hint = "put the command into a file, or show less: `…`";
+                        page.mistake(block.line + place, unknown.to_string(), hint)
+                    })
+                }
+                Some(_) | None => Ok(false),
+            };
+            while entry.goes_on() || is_more(lines.peek(), &command)? {
                 let Some((_, next)) = lines.next() else {
                     let message = "this command does not end in its block";
                     return Err(page.mistake(at, message, "it goes on after `\\` and in a heredoc"));

@@ -5,13 +5,14 @@
 //! goes to.
 
 use std::ffi::OsStr;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::printed::Printed;
@@ -22,34 +23,60 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// Waits for commands on its standard input, which is the socket; a command has another one. Ctrl-C ends the command and not the shell;
-/// `command` keeps a mistake in one from ending it, and a function of the page from taking a place here.
+/// Waits for commands on the socket, descriptor 7, which no command has: a trap that the page has set finds nothing on its standard input. Ctrl-C
+/// ends the command and not the shell.
+///
+/// The page's code runs in the same shell, and what it changes there is meant to last. So nothing here depends on that:
+///
+/// - `command` keeps a mistake from ending the shell, and a function of the page from taking a place here. A function of that name would, and goes:
+///   none can have the name of a special builtin, such as `unset`.
+/// - An answer names the turn that it is of. A trap that writes to any descriptor that it finds knows none.
+/// - The inner loop is there to be left, by a `break` or `continue` that stands in no loop of the page.
+/// - The positional parameters are the page's, and so are the options: what stands here is not traced (`set -x`), nor exported (`set -a`).
 ///
 /// Ctrl-C comes to the shell as well. Where it has killed what the shell was waiting for (130), it ends the whole line, with its loops, as at a
 /// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too. Where everything is to stop, the line is gone through to
 /// its end: a check that has made a file removes it.
 const DRIVER: &str = r#"
+exec 7<&0 < /dev/null
 layerlab_control=$1
-trap '[ $? != 130 ] || [ -e "$layerlab_control/finish" ] || {
+shift
+trap '{ [ "$?" != 130 ] || [ -e "$layerlab_control/finish" ] || {
     layerlab_is_ended=yes
     [ -n "${BASH_VERSION-}" ] || : "${layerlab_nothing:?}"
     return 130
-} 2> /dev/null' INT
-while IFS= command read -r layerlab_terminal; do
+}; } 2> /dev/null' INT
+while IFS=' ' command read -r layerlab_turn layerlab_terminal <&7; do
     layerlab_is_ended=
-    if [ -n "$layerlab_terminal" ]; then
-        command . "$1/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1
-    else
-        command . "$1/command" < "$1/input"
-    fi
-    layerlab_status=$?
-    [ -z "$layerlab_is_ended" ] || layerlab_status=130
-    command printf '%s\n' "$layerlab_status" >&0
+    for layerlab_loop in once; do
+        case $layerlab_terminal in
+        '') command . "$layerlab_control/command" < "$layerlab_control/input" 7<&- ;;
+        *) command . "$layerlab_control/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1 7<&- ;;
+        esac
+    done
+    {
+        layerlab_status=$? layerlab_options=$-
+        set +ax
+        unset -f command
+        case $layerlab_is_ended in yes) layerlab_status=130 ;; esac
+        command printf '%s %s %s\n' "$layerlab_turn" "$layerlab_status" "$layerlab_options" >&7
+        unset layerlab_status layerlab_options
+    } 2> /dev/null
 done
 "#;
 
+/// The options of a shell that are set only while a command runs.
+const OF_COMMANDS: &str = "ax";
+
 /// How long a line may take to end when everything is to stop.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long it is listened to what a shell has printed that has ended, if somebody else goes on to print.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How many pieces of output wait to be read, of a pipe's size at most. A command that prints faster waits.
+const MOST_WAITING: usize = 16;
+const LONGEST_ANSWER: usize = 100;
+/// How long the end of a shell takes that has closed its streams.
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// A shell that runs.
 #[derive(Debug)]
@@ -59,6 +86,11 @@ pub(super) struct Shell {
     heard: Receiver<Heard>,
     /// Where the file of the command and its input are.
     control: PathBuf,
+    /// What the name of a turn is made of: nobody can know the next one.
+    names: RandomState,
+    turns: u64,
+    /// Options that only commands have.
+    options: String,
 }
 
 /// What is heard of a shell.
@@ -66,8 +98,27 @@ pub(super) struct Shell {
 enum Heard {
     /// Something was printed.
     Output(Vec<u8>),
-    /// The command has ended with this exit code. All that it has printed came before.
-    End(i32),
+    /// A command has ended. All that it has printed came before.
+    End(Answer),
+}
+
+/// What a shell says of a command that has ended: `TURN STATUS OPTIONS`.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    turn: u64,
+    code: i32,
+    /// The options that only commands have, each a letter.
+    options: String,
+}
+
+impl Answer {
+    /// Reads a line. A command of the page can have written another one.
+    fn read(line: &str) -> Option<Answer> {
+        let mut words = line.split(' ');
+        let (turn, code) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let options = words.next()?.chars().filter(|option| OF_COMMANDS.contains(*option)).collect();
+        Some(Answer { turn, code, options })
+    }
 }
 
 /// How a command ended.
@@ -133,22 +184,26 @@ impl Shell {
             .stderr(writer)
             .process_group(0)
             .spawn()?;
-        let (sender, heard) = channel();
+        let (sender, heard) = sync_channel(MOST_WAITING);
         let answers = requests.try_clone()?;
         std::thread::spawn(move || listen(reader, answers, |heard| sender.send(heard).is_ok()));
-        Ok(Shell { child, requests, heard, control: control.to_owned() })
+        let (control, names) = (control.to_owned(), RandomState::new());
+        Ok(Shell { child, requests, heard, control, names, turns: 0, options: String::new() })
     }
 
     /// Carries out a command to its end.
     pub(super) fn run(&mut self, command: &str, typing: &Typing<'_>) -> io::Result<CommandResult> {
-        std::fs::write(self.control.join("command"), format!("{command}\n"))?;
+        let options = if self.options.is_empty() { String::new() } else { format!("set -{}; ", self.options) };
+        std::fs::write(self.control.join("command"), format!("{options}{command}\n"))?;
         std::fs::write(self.control.join("input"), typing.input)?;
         let finish = self.control.join("finish");
         let _ = std::fs::remove_file(&finish);
+        self.turns += 1;
+        let turn = self.names.hash_one(self.turns);
         // A shell that has ended takes no command: its output says so.
         let mut terminal = typing.is_at_terminal.then(|| Terminal::open(typing.input)).transpose()?;
         let device = terminal.as_ref().map(|terminal| terminal.device.display().to_string()).unwrap_or_default();
-        let _ = writeln!(self.requests, "{device}");
+        let _ = writeln!(self.requests, "{turn} {device}");
         // More is no limit.
         let deadline = Instant::now() + typing.patience.min(Duration::from_secs(u32::MAX.into()));
         let mut output = Printed::default();
@@ -156,7 +211,7 @@ impl Shell {
         let mut due = None;
         // Since when everything is to stop.
         let mut stopped: Option<Instant> = None;
-        loop {
+        let (end, is_last) = loop {
             if let Some(terminal) = &mut terminal {
                 terminal.attend()?;
             }
@@ -182,31 +237,47 @@ impl Shell {
             }
             match self.heard.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
                 Ok(Heard::Output(bytes)) => output.add(&bytes),
+                // Whoever wrote it is not the shell.
+                Ok(Heard::End(answer)) if answer.turn != turn => {}
                 Ok(Heard::End(_)) if stopped.is_some() => return Err(io::Error::from(io::ErrorKind::Interrupted)),
-                Ok(Heard::End(code)) => {
-                    let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
-                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
-                    let text = shown + &String::from_utf8_lossy(&output.bytes);
-                    return Ok(self.result(&text, is_cut, End::Exit(code), false));
+                Ok(Heard::End(answer)) => {
+                    self.options = answer.options;
+                    break (End::Exit(answer.code), false);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    // One that has closed its streams is of no use.
-                    self.signal(Signal::KILL);
-                    let status = self.child.wait()?;
-                    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-                    let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
-                    return Ok(self.result(&String::from_utf8_lossy(&output.bytes), is_cut, End::Exit(code), true));
+                // It ends, or another program that says nothing has taken its place: `exec`.
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(MOMENT),
+            }
+            if let Some(status) = self.child.try_wait()? {
+                if stopped.is_some() {
+                    return Err(io::Error::from(io::ErrorKind::Interrupted));
                 }
+                self.hear_last_words(&mut output);
+                let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+                break (End::Exit(code), true);
             }
             // Also where something is printed all the time.
             if Instant::now() >= deadline {
                 self.signal(Signal::KILL);
                 self.child.wait()?;
-                let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
-                let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
-                let text = shown + &String::from_utf8_lossy(&output.bytes);
-                return Ok(self.result(&text, is_cut, End::TimedOut(typing.patience), true));
+                break (End::TimedOut(typing.patience), true);
+            }
+        };
+        let shown = terminal.as_mut().map(Terminal::finish).unwrap_or_default();
+        let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
+        let text = shown + &String::from_utf8_lossy(&output.bytes);
+        Ok(self.result(&text, is_cut, end, is_last))
+    }
+
+    /// Takes what a shell has printed that has ended.
+    fn hear_last_words(&self, output: &mut Printed) {
+        let end = Instant::now() + LAST_WORDS;
+        while Instant::now() < end
+            && let Ok(heard) = self.heard.recv_timeout(GLANCE)
+        {
+            match heard {
+                Heard::Output(bytes) => output.add(&bytes),
+                Heard::End(_) => {}
             }
         }
     }
@@ -238,42 +309,92 @@ impl Drop for Shell {
     }
 }
 
-/// Passes on what is printed and how commands end, until nobody wants it or the shell has ended. Who still has the pipe then is heard no more.
-fn listen(mut reader: PipeReader, mut answers: UnixStream, mut pass: impl FnMut(Heard) -> bool) {
+/// Passes on what is printed and how commands end, until nobody wants it, or nobody has the pipe and the socket any more.
+fn listen(reader: PipeReader, answers: UnixStream, mut pass: impl FnMut(Heard) -> bool) {
+    let (mut reader, mut answers) = (Some(reader), Some(answers));
     let mut buffer = vec![0; 64 << 10];
     let mut answer = Vec::new();
     loop {
-        let mut both = [PollFd::new(&reader, PollFlags::IN), PollFd::new(&answers, PollFlags::IN)];
-        match poll(&mut both, None) {
+        let mut open: Vec<PollFd<'_>> = reader.iter().map(|reader| PollFd::new(reader, PollFlags::IN)).collect();
+        open.extend(answers.iter().map(|answers| PollFd::new(answers, PollFlags::IN)));
+        match poll(&mut open, None) {
+            _ if open.is_empty() => return,
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(_) => return,
         }
-        let [_, is_answered] = both.map(|one| !one.revents().is_empty());
-        // What was printed before the answer is in the pipe by now; of what goes on in the background there may be more.
-        let waiting = ioctl_fionread(&reader).map_or(0, |count| usize::try_from(count).unwrap_or(0));
-        let mut left = if is_answered { waiting } else { buffer.len() };
-        while left > 0 {
-            let most = left.min(buffer.len());
-            let Ok(count @ 1..) = reader.read(&mut buffer[..most]) else { return };
-            left = if is_answered { left - count } else { 0 };
-            if !pass(Heard::Output(buffer[..count].to_vec())) {
-                return;
+        let is_ready = |one: &PollFd<'_>| !one.revents().is_empty();
+        let is_answered = answers.is_some() && open.last().is_some_and(is_ready);
+        let is_printed = reader.is_some() && open.first().is_some_and(is_ready);
+        if let Some(pipe) = &mut reader
+            && (is_answered || is_printed)
+        {
+            // What was printed before the answer is in the pipe by now; of what goes on in the background there may be more.
+            let waiting = ioctl_fionread(&*pipe).map_or(0, |count| usize::try_from(count).unwrap_or(0));
+            let mut left = if is_answered { waiting } else { buffer.len() };
+            while left > 0 {
+                let most = left.min(buffer.len());
+                let Ok(count @ 1..) = pipe.read(&mut buffer[..most]) else {
+                    reader = None;
+                    break;
+                };
+                left = if is_answered { left - count } else { 0 };
+                if !pass(Heard::Output(buffer[..count].to_vec())) {
+                    return;
+                }
             }
         }
-        if !is_answered {
-            continue;
-        }
-        match answers.read(&mut buffer) {
-            Ok(count @ 1..) => answer.extend_from_slice(&buffer[..count]),
-            Ok(0) | Err(_) => return,
-        }
-        if answer.ends_with(b"\n") {
-            let code = std::str::from_utf8(&answer).ok().and_then(|code| code.trim().parse().ok());
-            answer.clear();
-            if !pass(Heard::End(code.unwrap_or(1))) {
-                return;
+        if let Some(socket) = &mut answers
+            && is_answered
+        {
+            match socket.read(&mut buffer) {
+                Ok(count @ 1..) => answer.extend_from_slice(&buffer[..count]),
+                Ok(0) | Err(_) => answers = None,
             }
+            while let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = answer.drain(..=end).collect();
+                let heard = Answer::read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+                if !heard.is_none_or(|answer| pass(Heard::End(answer))) {
+                    return;
+                }
+            }
+            // No answer is so long.
+            answer.truncate(LONGEST_ANSWER);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_line_of_the_shell_is_an_answer() {
+        let answer = |turn, code, options: &str| Some(Answer { turn, code, options: options.to_owned() });
+        assert_eq!(Answer::read("18446744073709551615 130 smx"), answer(u64::MAX, 130, "x"));
+        assert_eq!(Answer::read("5 0 "), answer(5, 0, ""));
+        for line in ["", "0", "5 0", "a 0 x", "5 a x"] {
+            assert_eq!(Answer::read(line), None, "{line}");
+        }
+    }
+
+    /// What goes on in the background between two commands is kept waiting, and not kept.
+    #[test]
+    fn output_without_end_waits_for_who_reads_it() {
+        let place = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new().unwrap();
+        let typing = Typing::nothing(Duration::from_secs(60), &interrupt);
+        let mut shell = Shell::start(place.path(), place.path(), &[]).unwrap();
+        let begun = shell.run("yes & echo $! > number", &typing).unwrap();
+        assert_eq!(begun.end, End::Exit(0), "{begun:?}");
+        let number = std::fs::read_to_string(place.path().join("number")).unwrap();
+        let written = || std::fs::read_to_string(format!("/proc/{}/io", number.trim())).unwrap();
+        let mut before = written();
+        let is_waiting = (0..120).any(|_| {
+            std::thread::sleep(Duration::from_millis(500));
+            std::mem::replace(&mut before, written()) == before
+        });
+        assert!(is_waiting, "{before}");
+        assert_eq!(shell.run("kill $!", &typing).unwrap().end, End::Exit(0));
     }
 }

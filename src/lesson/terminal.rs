@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::printed::Printed;
@@ -22,6 +22,8 @@ const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel
 const PROMPTS: [&str; 5] = ["# ", "$ ", "> ", "Username: ", "Password: "];
 /// How often somebody looks whether there is something to do.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
+/// How many pieces of output wait to be taken. A command that prints faster waits.
+const MOST_WAITING: usize = 64;
 /// How long what a command has printed may take to arrive when it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Ends a session at its prompt.
@@ -54,7 +56,7 @@ impl Terminal {
         ioctl_fionbio(&master, true)?;
         let master = File::from(master);
         let mut reader = master.try_clone()?;
-        let (sender, output) = channel();
+        let (sender, output) = sync_channel(MOST_WAITING);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 64 << 10];
             loop {
@@ -75,7 +77,11 @@ impl Terminal {
 
     /// Takes what was printed, and types the next line where a prompt waits for it.
     pub(super) fn attend(&mut self) -> io::Result<()> {
-        while let Ok(bytes) = self.output.try_recv() {
+        // Somebody may print all the time.
+        let end = Instant::now() + GLANCE;
+        while Instant::now() < end
+            && let Ok(bytes) = self.output.try_recv()
+        {
             self.printed.add(&bytes);
         }
         if self.typed.is_empty() && self.is_at_prompt() {

@@ -18,32 +18,51 @@ const MOST_QUESTIONS: usize = 1000;
 /// What dash, bash and busybox say where a command is not whole, in lower-case letters.
 const SAID: [&str; 4] = ["end of file", "unterminated", "unexpected eof", "eof in"];
 
-/// A shell that is asked about the commands of one page, about each once.
-#[derive(Debug, Default)]
-pub(super) struct Asked(Mutex<HashMap<u64, bool>>);
+/// Why nobody knows whether a command is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unknown {
+    #[error("this command goes on for more than {MOST_LINES} lines or {} KiB", MOST_BYTES >> 10)]
+    TooLong,
+    #[error("more than {MOST_QUESTIONS} lines of this page may belong to the command before them")]
+    TooMany,
+}
 
-impl Asked {
-    /// Whether more has to come: no, where too much was asked already.
-    pub(super) fn is_unfinished(&self, command: &str) -> bool {
+/// What was found of the commands of one page: the shell is asked about each once.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Mutex<HashMap<u64, bool>>);
+
+impl Answers {
+    /// Whether more has to come.
+    ///
+    /// # Errors
+    /// It would take too long to find out.
+    pub(super) fn is_unfinished(&self, command: &str) -> Result<bool, Unknown> {
+        if is_too_long(command) {
+            return Err(Unknown::TooLong);
+        }
         let mut hasher = DefaultHasher::new();
         command.hash(&mut hasher);
         let question = hasher.finish();
         let mut answers = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(answer) = answers.get(&question) {
-            return *answer;
+            return Ok(*answer);
         }
         if answers.len() >= MOST_QUESTIONS {
-            return false;
+            return Err(Unknown::TooMany);
         }
         let answer = is_unfinished(command);
         answers.insert(question, answer);
-        answer
+        Ok(answer)
     }
 }
 
-/// Whether more has to come: no, where there is no shell to ask.
+fn is_too_long(command: &str) -> bool {
+    command.len() > MOST_BYTES || command.lines().nth(MOST_LINES).is_some()
+}
+
+/// Whether more has to come: no, where there is no shell to ask, or the command is very long.
 pub(crate) fn is_unfinished(command: &str) -> bool {
-    if command.len() > MOST_BYTES || command.lines().nth(MOST_LINES).is_some() {
+    if is_too_long(command) {
         return false;
     }
     let mut shell = Command::new("sh");
@@ -61,6 +80,15 @@ pub(crate) fn is_unfinished(command: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_told_what_nobody_knows() {
+        let answers = Answers(Mutex::new((0..MOST_QUESTIONS as u64 - 1).map(|number| (number, true)).collect()));
+        assert_eq!(answers.is_unfinished("ls"), Ok(false));
+        assert_eq!(answers.is_unfinished("ls"), Ok(false));
+        assert_eq!(answers.is_unfinished("cat"), Err(Unknown::TooMany));
+        assert_eq!(answers.is_unfinished(&"{\n".repeat(MOST_LINES + 1)), Err(Unknown::TooLong));
+    }
 
     #[test]
     fn compound_commands_and_quotes_go_on() {

@@ -149,6 +149,7 @@ fn advice(error: &debugger::Error) -> Option<String> {
         }
         Error::Directory(path) => format!("`ls {path}` lists it"),
         Error::NotRegular(_) => "only regular files have content".into(),
+        Error::SeveralNames { path, .. } => debugger::own_file(path),
         Error::BadName { .. } => "an image is named like `first_image` or `team/app:1.0`".into(),
         Error::NameWithDigest(_) => "a name can't contain one".into(),
     })

@@ -49,6 +49,22 @@ fn an_image_goes_out_and_comes_back_in_every_form() {
     insta::assert_snapshot!(String::from_utf8(entries.stdout).unwrap());
 }
 
+/// Whoever has read enough of an archive is told nothing about the rest.
+#[test]
+fn an_archive_is_read_as_far_as_somebody_wants_it() {
+    let place = Place::new("");
+    let begun = "\"$L\" create --name box layerlab/base > /dev/null";
+    let lines = ["save layerlab/base", "export box", "cp box:/bin -"];
+    let lines = lines.map(|command| format!("{{ \"$L\" {command} | head -c 1 > /dev/null; }}"));
+    let said = place.shell_session(&[begun, &lines[0], &lines[1], &lines[2]], &[]);
+    insta::assert_snapshot!(said, @r#"
+    $ "$L" create --name box layerlab/base > /dev/null
+    $ { "$L" save layerlab/base | head -c 1 > /dev/null; }
+    $ { "$L" export box | head -c 1 > /dev/null; }
+    $ { "$L" cp box:/bin - | head -c 1 > /dev/null; }
+    "#);
+}
+
 #[test]
 fn what_can_not_be_saved_is_refused() {
     let place = place_with_image();

@@ -40,7 +40,9 @@ impl Copy {
             owners: if self.archive { Owners::Same } else { Owners::New },
             links: if self.follow_link { Links::Followed } else { Links::Copied },
         };
-        let copied = copy::copy(world, &wish)?;
+        let is_stream = matches!(wish.to, Side::Archive);
+        let copied = copy::copy(world, &wish);
+        let copied = copied.map_err(|error| if is_stream { Failure::of_output(error) } else { error.into() })?;
         if copied.left_out > 0 {
             ui.note(&format!("warning: {} special files were left out: sockets, or devices", copied.left_out));
         }

@@ -32,7 +32,7 @@ impl Export {
                 Diagnostic::error("an archive can't be written to a terminal")
                     .hint("name a file with `-o FILE`, or pipe it on: `layerlab export NAME | tar -t`")
             })?;
-            return Ok(Still::of(world, &self.container)?.export(out)?);
+            return Still::of(world, &self.container)?.export(out).map_err(Failure::of_output);
         };
         let container = Still::of(world, &self.container)?;
         archive::write_whole(path, |out| Ok(container.export(out)?))

@@ -67,8 +67,9 @@ impl Save {
         interrupts::catch(world.interrupt());
         let mut out = ui.plain().with_live(world.meter());
         out.begin(Scene::Below);
-        archive::save(&world.store, &images, format, output)?;
-        Ok(())
+        let is_stream = matches!(output, Output::Stream(_));
+        let saved = archive::save(&world.store, &images, format, output);
+        saved.map(drop).map_err(|error| if is_stream { Failure::of_output(error) } else { error.into() })
     }
 }
 

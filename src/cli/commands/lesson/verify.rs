@@ -13,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupts;
 use crate::cli::preferences;
 use crate::cli::ui::Ui;
-use crate::debugger::replace;
+use crate::debugger::{check_replaceable, replace};
 use crate::diagnostic::Diagnostic;
 use crate::lesson::{self, Mistake, OnPages, PAGE, Page, Purpose, Replay, read_text};
 use crate::limits::Limits;
@@ -50,7 +50,7 @@ impl Verify {
         let interrupt = interrupts::caught()?;
         let limits = preferences()?.limits;
         // A page that is none, or can't be run, hides nothing of the others.
-        let pages: Vec<Result<Page, Failure>> = self.files.iter().map(|file| read(file, &limits)).collect();
+        let pages: Vec<Result<Page, Failure>> = self.files.iter().map(|file| self.read(file, &limits)).collect();
         let patience = Duration::from_secs(self.timeout);
         let purpose = if self.update { Purpose::Rewrite } else { Purpose::Compare };
         let options = lesson::Options { with: self.with.clone(), patience, purpose, interrupt: interrupt.clone() };
@@ -79,6 +79,16 @@ impl Verify {
         if is_right { Ok(()) } else { Err(Failure::status(1)) }
     }
 
+    /// Reads a page.
+    fn read(&self, path: &Path, limits: &Limits) -> Result<Page, Failure> {
+        check_own(path)?;
+        let source = read_text(path, limits)?;
+        if self.update {
+            check_replaceable(path)?;
+        }
+        Ok(Page::parse(&source.name, &source.text)?)
+    }
+
     /// Shows what was found on a page, and rewrites it where that is asked for; says whether all is as it is shown.
     fn show(&self, path: &Path, page: &Page, replay: &Replay, limits: &Limits, ui: &Ui) -> Result<bool, Failure> {
         let rewritten = if self.update { rewrite(path, page, replay, limits) } else { Ok(()) };
@@ -105,11 +115,4 @@ fn rewrite(path: &Path, page: &Page, replay: &Replay, limits: &Limits) -> Result
         return Err(Diagnostic::error(message).hint("rewrite it again").into());
     }
     Ok(replace(path, updated.as_bytes())?)
-}
-
-/// Reads a page.
-fn read(path: &Path, limits: &Limits) -> Result<Page, Failure> {
-    check_own(path)?;
-    let source = read_text(path, limits)?;
-    Ok(Page::parse(&source.name, &source.text)?)
 }
