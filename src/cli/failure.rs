@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Explained};
 use crate::source::SourceFile;
-use crate::view::screen::Screen;
+use crate::view::watched::is_deserted;
 use crate::{debugger, errno, repl};
 
 /// A failure, as it is shown.
@@ -24,7 +24,7 @@ impl Failure {
 
     /// Why an archive did not come out whole on standard output. One that has had enough of it has closed the pipe, and is told nothing.
     pub(crate) fn of_output(failure: impl Into<Failure>) -> Failure {
-        if Screen::has_no_reader() { Failure::status(0) } else { failure.into() }
+        if is_deserted(&std::io::stdout()) { Failure::status(0) } else { failure.into() }
     }
 
     /// Several messages.

@@ -27,6 +27,7 @@ mod change;
 mod checking;
 mod copying;
 mod digests;
+mod driver;
 mod fence;
 mod finding;
 mod fitting;

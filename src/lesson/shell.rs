@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use super::driver::{Answer, DRIVER};
 use super::printed::Printed;
 use super::signals::heeding_signals;
 use super::terminal::{GLANCE, Terminal};
@@ -23,51 +24,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// Waits for commands on the socket, descriptor 7, which no command has: a trap that the page has set finds nothing on its standard input. Ctrl-C
-/// ends the command and not the shell.
-///
-/// The page's code runs in the same shell, and what it changes there is meant to last. So nothing here depends on that:
-///
-/// - `command` keeps a mistake from ending the shell, and a function of the page from taking a place here. A function of that name would, and goes:
-///   none can have the name of a special builtin, such as `unset`.
-/// - An answer names the turn that it is of. A trap that writes to any descriptor that it finds knows none.
-/// - The inner loop is there to be left, by a `break` or `continue` that stands in no loop of the page.
-/// - The positional parameters are the page's, and so are the options: what stands here is not traced (`set -x`), nor exported (`set -a`).
-///
-/// Ctrl-C comes to the shell as well. Where it has killed what the shell was waiting for (130), it ends the whole line, with its loops, as at a
-/// terminal: by `return`, or in dash and busybox by a mistake, which leaves functions, too. Where everything is to stop, the line is gone through to
-/// its end: a check that has made a file removes it.
-const DRIVER: &str = r#"
-exec 7<&0 < /dev/null
-layerlab_control=$1
-shift
-trap '{ [ "$?" != 130 ] || [ -e "$layerlab_control/finish" ] || {
-    layerlab_is_ended=yes
-    [ -n "${BASH_VERSION-}" ] || : "${layerlab_nothing:?}"
-    return 130
-}; } 2> /dev/null' INT
-while IFS=' ' command read -r layerlab_turn layerlab_terminal <&7; do
-    layerlab_is_ended=
-    for layerlab_loop in once; do
-        case $layerlab_terminal in
-        '') command . "$layerlab_control/command" < "$layerlab_control/input" 7<&- ;;
-        *) command . "$layerlab_control/command" < "$layerlab_terminal" > "$layerlab_terminal" 2>&1 7<&- ;;
-        esac
-    done
-    {
-        layerlab_status=$? layerlab_options=$-
-        set +ax
-        unset -f command
-        case $layerlab_is_ended in yes) layerlab_status=130 ;; esac
-        command printf '%s %s %s\n' "$layerlab_turn" "$layerlab_status" "$layerlab_options" >&7
-        unset layerlab_status layerlab_options
-    } 2> /dev/null
-done
-"#;
-
-/// The options of a shell that are set only while a command runs.
-const OF_COMMANDS: &str = "ax";
-
+/// The file that is there when everything is to stop.
+const FINISH: &str = "finish";
 /// How long a line may take to end when everything is to stop.
 const GRACE: Duration = Duration::from_secs(3);
 /// How long it is listened to what a shell has printed that has ended, if somebody else goes on to print.
@@ -100,25 +58,6 @@ enum Heard {
     Output(Vec<u8>),
     /// A command has ended. All that it has printed came before.
     End(Answer),
-}
-
-/// What a shell says of a command that has ended: `TURN STATUS OPTIONS`.
-#[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    turn: u64,
-    code: i32,
-    /// The options that only commands have, each a letter.
-    options: String,
-}
-
-impl Answer {
-    /// Reads a line. A command of the page can have written another one.
-    fn read(line: &str) -> Option<Answer> {
-        let mut words = line.split(' ');
-        let (turn, code) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let options = words.next()?.chars().filter(|option| OF_COMMANDS.contains(*option)).collect();
-        Some(Answer { turn, code, options })
-    }
 }
 
 /// How a command ended.
@@ -196,8 +135,7 @@ impl Shell {
         let options = if self.options.is_empty() { String::new() } else { format!("set -{}; ", self.options) };
         std::fs::write(self.control.join("command"), format!("{options}{command}\n"))?;
         std::fs::write(self.control.join("input"), typing.input)?;
-        let finish = self.control.join("finish");
-        let _ = std::fs::remove_file(&finish);
+        let _ = std::fs::remove_file(self.control.join(FINISH));
         self.turns += 1;
         let turn = self.names.hash_one(self.turns);
         // A shell that has ended takes no command: its output says so.
@@ -225,16 +163,7 @@ impl Shell {
                 (pressed, since) = (pressed + 1, output.bytes.len());
                 self.signal(Signal::INT);
             }
-            if typing.interrupt.is_requested() && stopped.is_none() {
-                stopped = Some(Instant::now());
-                std::fs::write(&finish, "")?;
-                self.signal(Signal::INT);
-            }
-            let is_for_good = typing.interrupt.is_for_good();
-            if stopped.is_some_and(|since| is_for_good || since.elapsed() > GRACE) {
-                self.signal(Signal::KILL);
-                return Err(io::Error::from(io::ErrorKind::Interrupted));
-            }
+            self.heed(typing.interrupt, &mut stopped)?;
             match self.heard.recv_timeout(GLANCE.min(deadline.saturating_duration_since(Instant::now()))) {
                 Ok(Heard::Output(bytes)) => output.add(&bytes),
                 // Whoever wrote it is not the shell.
@@ -267,6 +196,20 @@ impl Shell {
         let is_cut = output.is_cut || terminal.is_some_and(|terminal| terminal.printed.is_cut);
         let text = shown + &String::from_utf8_lossy(&output.bytes);
         Ok(self.result(&text, is_cut, end, is_last))
+    }
+
+    /// Has the command end if there is a wish to stop, and notes since when. One that does not end is killed.
+    fn heed(&self, interrupt: &Interrupt, stopped: &mut Option<Instant>) -> io::Result<()> {
+        if interrupt.is_requested() && stopped.is_none() {
+            *stopped = Some(Instant::now());
+            std::fs::write(self.control.join(FINISH), "")?;
+            self.signal(Signal::INT);
+        }
+        if stopped.is_some_and(|since| interrupt.is_for_good() || since.elapsed() > GRACE) {
+            self.signal(Signal::KILL);
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
+        Ok(())
     }
 
     /// Takes what a shell has printed that has ended.
@@ -367,16 +310,6 @@ fn listen(reader: PipeReader, answers: UnixStream, mut pass: impl FnMut(Heard) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_line_of_the_shell_is_an_answer() {
-        let answer = |turn, code, options: &str| Some(Answer { turn, code, options: options.to_owned() });
-        assert_eq!(Answer::read("18446744073709551615 130 smx"), answer(u64::MAX, 130, "x"));
-        assert_eq!(Answer::read("5 0 "), answer(5, 0, ""));
-        for line in ["", "0", "5 0", "a 0 x", "5 a x"] {
-            assert_eq!(Answer::read(line), None, "{line}");
-        }
-    }
 
     /// What goes on in the background between two commands is kept waiting, and not kept.
     #[test]

@@ -49,7 +49,7 @@ mod tty;
 pub(crate) mod units;
 pub(crate) mod visits;
 mod warning;
-mod watched;
+pub(crate) mod watched;
 
 pub(crate) use frame::Scene;
 pub(crate) use progress::Progress;

@@ -15,8 +15,6 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use super::frame::Scene;
 use super::live::Live;
 use super::palette::Palette;
@@ -69,14 +67,6 @@ impl<'o> Screen<'o> {
     /// anything.
     pub(crate) fn bytes() -> Option<Box<dyn Write>> {
         (!io::stdout().is_terminal()).then(|| Box::new(io::stdout()) as Box<dyn Write>)
-    }
-
-    /// Whether nobody reads standard output any more: it is a pipe or a connection, and the other end is closed. See poll(2).
-    pub(crate) fn has_no_reader() -> bool {
-        let stdout = io::stdout();
-        let mut one = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
-        let gone = PollFlags::POLLERR | PollFlags::POLLHUP;
-        poll(&mut one, PollTimeout::ZERO).is_ok() && one[0].revents().is_some_and(|events| events.intersects(gone))
     }
 
     /// As [`Screen::bytes`], on standard error.
