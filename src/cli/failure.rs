@@ -1,5 +1,6 @@
 //! Why a command failed: what is said of it on standard error, and the exit code.
 
+use crate::container::standard_streams;
 use crate::diagnostic::{Diagnostic, Explained};
 use crate::source::SourceFile;
 use crate::view::watched::is_deserted;
@@ -24,7 +25,7 @@ impl Failure {
 
     /// Why an archive did not come out whole on standard output. One that has had enough of it has closed the pipe, and is told nothing.
     pub(crate) fn of_output(failure: impl Into<Failure>) -> Failure {
-        if is_deserted(&std::io::stdout()) { Failure::status(0) } else { failure.into() }
+        if is_deserted(&standard_streams()[1]) { Failure::status(0) } else { failure.into() }
     }
 
     /// Several messages.
