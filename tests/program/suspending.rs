@@ -26,6 +26,7 @@ fn suspend(screen: &mut Screen) {
     let cooked = LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG;
     screen.type_keys("\x1a");
     screen.wait_for("Stopped");
+    screen.wait_for("outer> ");
     screen.line("echo $((40 + 2))", "\n42");
     assert!(tcgetattr(&screen.pty.keyboard).unwrap().local_flags.contains(cooked));
 }
