@@ -165,6 +165,7 @@ fn a_narrow_terminal_breaks_nothing() {
     let typed = "\n1\ntrue\ndcoker\nhelp\nnext\nnext\nnext\nnext\nnext\ncheck\nhint\nhint\nhint\nlist\nquit\n";
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     let shown = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    learn(&place, &["reset", "2", "--force"], "");
     let sentences = shown.lines().filter(|line| !line.starts_with("    ") && !line.starts_with("02-containers $"));
     let wide: Vec<&str> = sentences.filter(|line| line.chars().count() > 40 && line.contains(' ')).collect();
     assert_eq!(wide, [""; 0], "{shown}");
