@@ -280,7 +280,9 @@ fn the_same_bundle_gives_the_same_under_runc_and_crun() {
                 peer,
             ]);
             command.arg("--root").arg(place.path("peer")).arg("run").arg("--bundle").arg(place.path("b"));
-            let theirs = command.arg(format!("layerlab-test-{}-{index}", std::process::id())).output().unwrap();
+            // The control groups of a name go a moment after its container.
+            let id = format!("layerlab-test-{}-{index}-{peer}", std::process::id());
+            let theirs = command.arg(id).output().unwrap();
             assert_eq!(ours, text(&theirs), "{name}: we and {peer}");
         }
     }

@@ -25,7 +25,8 @@ fn run(place: &Place, peer: &str, folder: &str) -> String {
     let script = "umount /sys/fs/cgroup/unified 2> /dev/null; exec \"$@\"";
     command.args(["--mount", "sh", "-c", script, "sh", peer, "--root"]).arg(place.path("peer"));
     command.arg("run").arg("--bundle").arg(place.path(folder));
-    text(&command.arg(format!("layerlab-bundle-{}", std::process::id())).output().unwrap())
+    // The control groups of a name go a moment after its container.
+    text(&command.arg(format!("layerlab-bundle-{}-{folder}-{peer}", std::process::id())).output().unwrap())
 }
 
 #[test]
