@@ -43,9 +43,7 @@ impl Camera {
             // What is on its way still.
             std::thread::sleep(FRAME);
         }
-        while let Ok(bytes) = self.pty.output.try_recv() {
-            self.terminal.process(&bytes);
-        }
+        self.develop();
         self.frames.push(self.seen());
         assert!(self.frames.len() < MOST_FRAMES, "it does not end:\n{}", self.seen());
         is_over
@@ -72,9 +70,22 @@ impl Camera {
         self.pty.type_keys(keys);
     }
 
+    /// Draws what has come.
+    fn develop(&mut self) {
+        while let Ok(bytes) = self.pty.output.try_recv() {
+            self.terminal.process(&bytes);
+        }
+    }
+
+    /// The program stands still meanwhile: what it has drawn for the one size is not shown in the other.
     fn resize(&mut self, columns: u16, rows: u16) {
+        let program = Pid::from_raw(self.pty.child.id().cast_signed());
+        kill(program, Signal::SIGSTOP).unwrap();
+        std::thread::sleep(FRAME);
+        self.develop();
         self.pty.resize(columns, rows);
         self.terminal.screen_mut().set_size(cells(rows), cells(columns));
+        kill(program, Signal::SIGCONT).unwrap();
     }
 
     /// How many frames that follow one another are the same, at most.

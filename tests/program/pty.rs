@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 
-use nix::pty::{Winsize, openpty};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// A running program and the person's end of its terminal. Dropped, the program is killed.
 pub struct Pty {
@@ -19,9 +20,8 @@ pub struct Pty {
 impl Pty {
     /// Starts a command on a terminal of so many columns and rows.
     pub fn start(mut command: Command, (columns, rows): (u16, u16)) -> Pty {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(&size, None).unwrap();
-        let (keyboard, slave) = (File::from(pair.master), File::from(pair.slave));
+        let (keyboard, slave) = terminal();
+        set_size(&keyboard, columns, rows);
         command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         // SAFETY: setsid(2) and ioctl(2) are safe between fork and exec, see signal-safety(7); descriptor 0 is the terminal.
         unsafe {
@@ -63,9 +63,23 @@ impl Pty {
 
     /// The terminal gets another size.
     pub fn resize(&self, columns: u16, rows: u16) {
-        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(&self.keyboard, size).unwrap();
+        set_size(&self.keyboard, columns, rows);
     }
+}
+
+/// A terminal: the person's end, and the program's. No program that is started meanwhile has the person's end: it would never be hung up.
+fn terminal() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let slave = File::options().read(true).write(true).custom_flags(nix::libc::O_NOCTTY).open(name).unwrap();
+    (File::from(master), slave)
+}
+
+fn set_size(terminal: &File, columns: u16, rows: u16) {
+    let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(terminal, size).unwrap();
 }
 
 impl Drop for Pty {
